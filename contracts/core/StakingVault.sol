@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
+import {IDepositContract} from "../interfaces/IDepositContract.sol";
+import {IERC7535, IERC7575} from "../interfaces/IERC7535.sol";
+import {ILossCover} from "../interfaces/ILossCover.sol";
+import {IRewardsVault} from "../interfaces/IRewardsVault.sol";
+import {IStakedEther} from "../interfaces/IStakedEther.sol";
+import {BeaconDeposit, ConsensusReport, IStakingVault} from "../interfaces/IStakingVault.sol";
+import {IWithdrawalGateway} from "../interfaces/IWithdrawalGateway.sol";
+import {IWithdrawalQueue} from "../interfaces/IWithdrawalQueue.sol";
+import {BPS, ERC7575_VAULT_ID, ETHER, GWEI} from "../libraries/Constants.sol";
+import {DepositData} from "../libraries/DepositData.sol";
+
+/// @title Staking vault
+/// @notice See {IStakingVault}.
+/// @dev Immutable: no proxy. Governance chooses modules and limits through the AccessManager; it cannot touch a balance,
+/// the rate or an exit. Ether is counted where it passes; `address(this).balance` is read nowhere.
+contract StakingVault is IStakingVault, AccessManaged {
+    using SafeCast for uint256;
+    using SafeCast for int256;
+
+    /// @dev Written by every stake. 12 + 10 + 5 + 5 = 32 bytes.
+    struct Pool {
+        uint96 pooled; // wei
+        uint80 vesting; // wei, what was unvested at `vestingEnd - VESTING_PERIOD`; <= pooled
+        uint40 vestingEnd; // seconds
+        uint40 pausedUntil; // seconds, 0 where not paused
+    }
+
+    /// @dev Read by every stake, written by reports. 12 + 5 + 7 + 5 = 29 bytes.
+    struct Limit {
+        uint96 ceiling; // wei of `pooled` up to which could be staked at `since`
+        uint40 since; // seconds
+        uint56 burst; // gwei
+        uint40 growth; // gwei a second
+    }
+
+    /// @dev The consensus side, written by reports, deposits and sweeps. 8 + 8 + 8 + 5 = 29 bytes.
+    /// profit + deposited - swept >= 0
+    struct Consensus {
+        int64 profit; // gwei, all gains less all losses reported
+        uint64 deposited; // gwei, all ether paid to the deposit contract
+        uint64 swept; // gwei, all ether that came back through the gateway
+        uint40 referenceTime; // seconds, of the newest report
+    }
+
+    struct Config {
+        address authority;
+        address token;
+        address queue;
+        address gateway;
+        address rewardsVault;
+        address depositContract;
+        address oracle;
+        address bonds;
+        address cover;
+        address feeRecipient;
+        uint256 fee; // basis points
+        uint256 minStake; // wei
+        uint256 vestingPeriod; // seconds
+        uint256 limitBurst; // wei
+        uint256 limitGrowth; // wei a second
+    }
+
+    /// @notice Longest pause, seconds.
+    uint256 public constant MAX_PAUSE = 14 days;
+    /// @notice Highest fee, basis points.
+    uint256 public constant MAX_FEE = 2_000;
+    /// @notice Least ether staked for nobody at deployment, wei. Its shares keep supply and total above zero for ever.
+    uint256 public constant MIN_SEED = 1 ether;
+    /// @notice Holder of the shares of the seed.
+    address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
+    /// @notice The stake limit grows for this long after a report, seconds: on an old rate little can be staked.
+    uint256 public constant LIMIT_WINDOW = 1 days;
+
+    IStakedEther private immutable TOKEN;
+    IRewardsVault private immutable REWARDS_VAULT;
+    IDepositContract private immutable DEPOSIT_CONTRACT;
+    address public immutable QUEUE;
+    address public immutable GATEWAY;
+    /// @notice Withdrawal credentials of every validator: type 0x02 (EIP-7251) and the gateway.
+    bytes32 public immutable CREDENTIALS;
+    /// @notice Least stake, wei.
+    uint256 public immutable MIN_STAKE;
+    /// @notice Seconds over which the rewards of a report vest.
+    uint256 public immutable VESTING_PERIOD;
+
+    Pool private _pool;
+    Limit private _limit;
+    Consensus private _consensus;
+
+    /// @notice Who may report.
+    address public oracle;
+    /// @notice Share of gains that is minted to the fee recipient, basis points.
+    uint16 public fee;
+    address public feeRecipient;
+    address public bonds;
+    address public cover;
+
+    /// @dev Set while a report is applied: modules are called then, and nothing may stake or redeem in between.
+    bool private transient _reporting;
+
+    modifier onlyCaller(address allowed) {
+        if (msg.sender != allowed) revert CallerNotAllowed(msg.sender, allowed);
+        _;
+    }
+
+    modifier notReporting() {
+        if (_reporting) revert ReportInProgress();
+        _;
+    }
+
+    constructor(Config memory config) payable AccessManaged(config.authority) {
+        if (msg.value < MIN_SEED) revert SeedBelowMinimum(msg.value, MIN_SEED);
+        TOKEN = IStakedEther(config.token);
+        QUEUE = config.queue;
+        GATEWAY = config.gateway;
+        REWARDS_VAULT = IRewardsVault(config.rewardsVault);
+        DEPOSIT_CONTRACT = IDepositContract(config.depositContract);
+        CREDENTIALS = bytes32((uint256(0x02) << 248) | uint160(config.gateway));
+        MIN_STAKE = config.minStake;
+        VESTING_PERIOD = config.vestingPeriod;
+        oracle = config.oracle;
+        bonds = config.bonds;
+        cover = config.cover;
+        _setFee(config.feeRecipient, config.fee);
+        _consensus.referenceTime = uint40(block.timestamp);
+        _pool.pooled = msg.value.toUint96();
+        _setStakeLimit(config.limitBurst, config.limitGrowth, config.limitBurst);
+        TOKEN.mint(SEED_HOLDER, msg.value);
+        emit OracleChanged(address(0), config.oracle);
+        emit BondsChanged(address(0), config.bonds);
+        emit CoverChanged(address(0), config.cover);
+        emit Deposit(msg.sender, SEED_HOLDER, msg.value, msg.value);
+    }
+
+    // --- Stake ---
+
+    /// @notice Stake the ether sent for the sender.
+    receive() external payable {
+        _stake(msg.sender, 0);
+    }
+
+    /// @inheritdoc IStakingVault
+    function stake(address receiver, uint256 minShares, address referral) external payable returns (uint256 shares) {
+        shares = _stake(receiver, minShares);
+        if (referral != address(0)) emit Referred(referral, receiver, msg.value, shares);
+    }
+
+    /// @inheritdoc IERC7535
+    /// @dev `assets` must be the ether sent.
+    function deposit(uint256 assets, address receiver) external payable returns (uint256 shares) {
+        if (msg.value != assets) revert WrongValue(msg.value, assets);
+        shares = _stake(receiver, 0);
+    }
+
+    /// @inheritdoc IERC7535
+    /// @dev Costs `shares * total / supply`, rounded up; ether sent beyond that comes back to the caller.
+    function mint(uint256 shares, address receiver) external payable notReporting returns (uint256 assets) {
+        Pool memory pool = _pool;
+        assets = Math.ceilDiv(shares * _total(pool), TOKEN.totalSupply());
+        if (msg.value < assets) revert WrongValue(msg.value, assets);
+        _accept(pool, receiver, assets, shares);
+        uint256 refund = msg.value - assets;
+        if (refund != 0 && !SafeTransferLib.trySafeTransferETH(msg.sender, refund, gasleft())) {
+            revert RefundFailed(msg.sender, refund);
+        }
+    }
+
+    // --- Reading ---
+
+    /// @inheritdoc IStakingVault
+    function rate() external view returns (uint256) {
+        return convertToAssets(1 ether);
+    }
+
+    /// @inheritdoc IStakingVault
+    function pooled() external view returns (uint256) {
+        return _pool.pooled;
+    }
+
+    /// @inheritdoc IStakingVault
+    function unvested() external view returns (uint256) {
+        return _unvested(_pool);
+    }
+
+    /// @inheritdoc IStakingVault
+    function buffer() public view returns (uint256) {
+        return _pool.pooled - outside();
+    }
+
+    /// @inheritdoc IStakingVault
+    function outside() public view returns (uint256) {
+        return _outside(_consensus);
+    }
+
+    /// @inheritdoc IStakingVault
+    function depositable() public view returns (uint256) {
+        uint256 owed = previewMint(IWithdrawalQueue(QUEUE).openShares());
+        return Math.saturatingSub(buffer(), owed);
+    }
+
+    /// @inheritdoc IStakingVault
+    function consensus() external view returns (int256, uint256, uint256, uint256) {
+        Consensus memory side = _consensus;
+        return (side.profit, side.deposited, side.swept, side.referenceTime);
+    }
+
+    /// @inheritdoc IStakingVault
+    function referenceTime() external view returns (uint256) {
+        return _consensus.referenceTime;
+    }
+
+    /// @inheritdoc IStakingVault
+    function stakeLimit() public view returns (uint256) {
+        Pool memory pool = _pool;
+        return block.timestamp < pool.pausedUntil ? 0 : _available(pool.pooled);
+    }
+
+    /// @inheritdoc IStakingVault
+    function stakingPausedUntil() external view returns (uint256) {
+        return _pool.pausedUntil;
+    }
+
+    /// @inheritdoc IERC7575
+    function share() external view returns (address) {
+        return address(TOKEN);
+    }
+
+    function rewardsVault() external view returns (address) {
+        return address(REWARDS_VAULT);
+    }
+
+    function depositContract() external view returns (address) {
+        return address(DEPOSIT_CONTRACT);
+    }
+
+    /// @inheritdoc IERC7535
+    function asset() external pure returns (address) {
+        return ETHER;
+    }
+
+    /// @inheritdoc IERC7535
+    function totalAssets() public view returns (uint256) {
+        return _total(_pool);
+    }
+
+    /// @inheritdoc IERC7535
+    function convertToShares(uint256 assets) public view returns (uint256) {
+        return assets * TOKEN.totalSupply() / totalAssets();
+    }
+
+    /// @inheritdoc IERC7535
+    function convertToAssets(uint256 shares) public view returns (uint256) {
+        return shares * totalAssets() / TOKEN.totalSupply();
+    }
+
+    /// @inheritdoc IERC7535
+    function maxDeposit(address) external view returns (uint256) {
+        uint256 limit = stakeLimit();
+        return limit < MIN_STAKE ? 0 : limit;
+    }
+
+    /// @inheritdoc IERC7535
+    function maxMint(address) external view returns (uint256) {
+        uint256 shares = convertToShares(stakeLimit());
+        return previewMint(shares) < MIN_STAKE ? 0 : shares;
+    }
+
+    /// @inheritdoc IERC7535
+    function previewDeposit(uint256 assets) external view returns (uint256) {
+        return convertToShares(assets);
+    }
+
+    /// @inheritdoc IERC7535
+    function previewMint(uint256 shares) public view returns (uint256) {
+        return Math.ceilDiv(shares * totalAssets(), TOKEN.totalSupply());
+    }
+
+    /// @inheritdoc IERC7535
+    function previewWithdraw(uint256 assets) external view returns (uint256) {
+        return Math.ceilDiv(assets * TOKEN.totalSupply(), totalAssets());
+    }
+
+    /// @inheritdoc IERC7535
+    function previewRedeem(uint256 shares) external view returns (uint256) {
+        return convertToAssets(shares);
+    }
+
+    /// @inheritdoc IERC7535
+    /// @dev Always 0: shares leave through the withdrawal queue.
+    function maxWithdraw(address) external pure returns (uint256) {
+        return 0;
+    }
+
+    /// @inheritdoc IERC7535
+    /// @dev Always 0: shares leave through the withdrawal queue.
+    function maxRedeem(address) external pure returns (uint256) {
+        return 0;
+    }
+
+    /// @inheritdoc IERC7535
+    function withdraw(uint256, address, address) external pure returns (uint256) {
+        revert SynchronousExitUnavailable();
+    }
+
+    /// @inheritdoc IERC7535
+    function redeem(uint256, address, address) external pure returns (uint256) {
+        revert SynchronousExitUnavailable();
+    }
+
+    /// @inheritdoc IERC165
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == type(IERC165).interfaceId || id == type(IERC7535).interfaceId || id == ERC7575_VAULT_ID;
+    }
+
+    // --- Core and modules ---
+
+    /// @inheritdoc IStakingVault
+    function redeem(uint256 shares) external onlyCaller(QUEUE) notReporting returns (uint256 assets) {
+        Pool memory pool = _pool;
+        assets = shares * _total(pool) / TOKEN.totalSupply();
+        uint256 available = pool.pooled - _outside(_consensus);
+        if (assets > available) revert BufferTooLow(assets, available);
+        unchecked {
+            _pool.pooled = uint96(pool.pooled - assets); // assets <= available <= pooled
+        }
+        TOKEN.burn(QUEUE, shares);
+        emit Redeemed(shares, assets);
+        SafeTransferLib.safeTransferETH(QUEUE, assets);
+    }
+
+    /// @inheritdoc IStakingVault
+    function report(ConsensusReport calldata report_)
+        external
+        onlyCaller(oracle)
+        notReporting
+        returns (int256 profit, uint256 total)
+    {
+        _reporting = true;
+        profit = _applyConsensus(report_) + int256(uint256(report_.rewards));
+        Pool memory pool = _pool;
+        uint256 available = Math.min(_available(pool.pooled), uint256(_limit.burst) * GWEI);
+        uint256 remaining = _unvested(pool);
+        total = pool.pooled - remaining;
+        uint256 supply = TOKEN.totalSupply();
+
+        if (profit >= 0) {
+            uint256 gain = uint256(profit);
+            uint256 feeAssets = gain * fee / BPS;
+            uint256 feeShares = feeAssets * supply / total;
+            remaining += gain - feeAssets;
+            pool.pooled = (pool.pooled + gain).toUint96();
+            if (feeShares != 0) {
+                supply += feeShares;
+                TOKEN.mint(feeRecipient, feeShares);
+                emit FeeMinted(feeRecipient, feeShares, feeAssets);
+            }
+        } else {
+            uint256 loss = uint256(-profit);
+            uint256 left = loss;
+            uint256 burnt;
+            (left, burnt) = _cover(bonds, left, 0, total, supply);
+            uint256 fromUnvested = Math.min(left, remaining);
+            remaining -= fromUnvested;
+            left -= fromUnvested;
+            (left, burnt) = _cover(cover, left, burnt, total, supply);
+            if (burnt != 0) {
+                supply -= burnt;
+                TOKEN.burn(address(this), burnt);
+            }
+            if (left != 0) emit LossShared(left);
+            pool.pooled = (pool.pooled - loss).toUint96();
+        }
+
+        _pool.pooled = pool.pooled;
+        _pool.vesting = remaining.toUint80();
+        _pool.vestingEnd = uint40(block.timestamp + VESTING_PERIOD);
+        _limit.ceiling = (pool.pooled + available).toUint96();
+        _limit.since = uint40(block.timestamp);
+        _reporting = false;
+        emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, remaining, supply);
+
+        if (report_.rewards != 0) REWARDS_VAULT.pull(report_.rewards);
+        // a convenience: anybody can call it, so the one replaceable contract in this path must not stop a report
+        try IWithdrawalGateway(GATEWAY).sweep() {} catch {}
+    }
+
+    /// @inheritdoc IStakingVault
+    function receiveSweep() external payable onlyCaller(GATEWAY) {
+        uint256 amount = msg.value / GWEI;
+        if (amount * GWEI != msg.value) revert SweepNotWholeGwei(msg.value);
+        Consensus memory side = _consensus;
+        uint256 available = _outside(side);
+        if (msg.value > available) revert SweepAboveOutside(msg.value, available);
+        _consensus.swept = (side.swept + amount).toUint64();
+        emit SweepReceived(uint64(amount));
+    }
+
+    /// @inheritdoc IStakingVault
+    function receiveRewards() external payable onlyCaller(address(REWARDS_VAULT)) {}
+
+    /// @inheritdoc IStakingVault
+    function depositToBeacon(BeaconDeposit[] calldata deposits) external restricted notReporting {
+        uint256 available = depositable();
+        uint256 sum;
+        for (uint256 i = 0; i < deposits.length; ++i) {
+            sum += deposits[i].amount;
+        }
+        if (sum * GWEI > available) revert BufferTooLow(sum * GWEI, available);
+        _consensus.deposited = (_consensus.deposited + sum).toUint64();
+
+        for (uint256 i = 0; i < deposits.length; ++i) {
+            BeaconDeposit calldata item = deposits[i];
+            if (item.pubkey.length != 48) revert PubkeyLengthInvalid(item.pubkey.length);
+            if (item.signature.length != 96) revert SignatureLengthInvalid(item.signature.length);
+            emit BeaconDeposited(item.pubkey, item.amount);
+            DEPOSIT_CONTRACT.deposit{value: item.amount * GWEI}(
+                item.pubkey,
+                abi.encodePacked(CREDENTIALS),
+                item.signature,
+                DepositData.root(item.pubkey, CREDENTIALS, item.signature, item.amount)
+            );
+        }
+    }
+
+    // --- Governance ---
+
+    /// @inheritdoc IStakingVault
+    function pauseStaking(uint256 duration) external restricted {
+        if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
+        uint256 until = block.timestamp + duration;
+        _pool.pausedUntil = uint40(until);
+        emit StakingPaused(until);
+    }
+
+    /// @inheritdoc IStakingVault
+    function resumeStaking() external restricted {
+        _pool.pausedUntil = 0;
+        emit StakingResumed();
+    }
+
+    /// @inheritdoc IStakingVault
+    function setStakeLimit(uint256 burst, uint256 growth) external restricted {
+        _setStakeLimit(burst, growth, Math.min(_available(_pool.pooled), burst));
+    }
+
+    /// @inheritdoc IStakingVault
+    function setFee(address recipient, uint256 newFee) external restricted {
+        _setFee(recipient, newFee);
+    }
+
+    /// @inheritdoc IStakingVault
+    function setOracle(address newOracle) external restricted {
+        if (newOracle.code.length == 0) revert NotAContract(newOracle);
+        emit OracleChanged(oracle, newOracle);
+        oracle = newOracle;
+    }
+
+    /// @inheritdoc IStakingVault
+    function setBonds(address newBonds) external restricted {
+        _requireModule(newBonds);
+        emit BondsChanged(bonds, newBonds);
+        bonds = newBonds;
+    }
+
+    /// @inheritdoc IStakingVault
+    function setCover(address newCover) external restricted {
+        _requireModule(newCover);
+        emit CoverChanged(cover, newCover);
+        cover = newCover;
+    }
+
+    // --- Internal: stake ---
+
+    function _stake(address receiver, uint256 minShares) private notReporting returns (uint256 shares) {
+        Pool memory pool = _pool;
+        shares = msg.value * TOKEN.totalSupply() / _total(pool);
+        if (shares < minShares) revert SharesBelowMinimum(shares, minShares);
+        _accept(pool, receiver, msg.value, shares);
+    }
+
+    /// @dev The one place where ether becomes shares.
+    function _accept(Pool memory pool, address receiver, uint256 assets, uint256 shares) private {
+        if (block.timestamp < pool.pausedUntil) revert StakingIsPaused(pool.pausedUntil);
+        if (assets < MIN_STAKE) revert StakeBelowMinimum(assets, MIN_STAKE);
+        uint256 available = _available(pool.pooled);
+        if (assets > available) revert StakeAboveLimit(assets, available);
+        _pool.pooled = (pool.pooled + assets).toUint96();
+        TOKEN.mint(receiver, shares);
+        emit Deposit(msg.sender, receiver, assets, shares);
+    }
+
+    /// @dev Room below the ceiling, wei. It comes back with time up to `LIMIT_WINDOW` after a report; what is redeemed
+    /// makes room at once, so nobody can use it up by staking and leaving.
+    function _available(uint256 pooled_) private view returns (uint256) {
+        Limit memory limit = _limit;
+        uint256 elapsed = Math.min(block.timestamp - limit.since, LIMIT_WINDOW);
+        return Math.saturatingSub(limit.ceiling + limit.growth * elapsed * GWEI, pooled_);
+    }
+
+    // --- Internal: accounting ---
+
+    function _total(Pool memory pool) private view returns (uint256) {
+        return pool.pooled - _unvested(pool); // vesting <= pooled
+    }
+
+    /// @dev Falls linearly from `vesting` to 0 over the vesting period; rounded up.
+    function _unvested(Pool memory pool) private view returns (uint256) {
+        if (block.timestamp >= pool.vestingEnd) return 0;
+        return Math.ceilDiv(pool.vesting * (pool.vestingEnd - block.timestamp), VESTING_PERIOD);
+    }
+
+    /// @dev profit + deposited - swept, in wei. Never negative, see {Consensus}.
+    function _outside(Consensus memory side) private pure returns (uint256) {
+        return uint256(int256(side.profit) + int256(uint256(side.deposited)) - int256(uint256(side.swept))) * GWEI;
+    }
+
+    /// @dev Takes over the consensus side of a report.
+    /// @return profit wei since the report before
+    function _applyConsensus(ConsensusReport calldata report_) private returns (int256 profit) {
+        Consensus memory side = _consensus;
+        if (report_.referenceTime <= side.referenceTime || report_.referenceTime > block.timestamp) {
+            revert ReferenceTimeOutOfOrder(report_.referenceTime, side.referenceTime, block.timestamp);
+        }
+        if (report_.deposited > side.deposited) revert DepositedAboveCounter(report_.deposited, side.deposited);
+        // an upper bound on what a report may claim, not a price: forced ether makes room for truth only
+        uint256 received = side.swept + GATEWAY.balance / GWEI;
+        if (report_.withdrawn > received) revert WithdrawnAboveReceived(report_.withdrawn, received);
+
+        int256 newProfit = int256(uint256(report_.consensusBalance)) + int256(uint256(report_.withdrawn))
+            - int256(uint256(report_.provision)) - int256(uint256(report_.deposited));
+        int256 newOutside = newProfit + int256(uint256(side.deposited)) - int256(uint256(side.swept));
+        if (newOutside < 0) revert OutsideBelowZero(newOutside);
+        profit = (newProfit - side.profit) * int256(GWEI);
+        _consensus.profit = newProfit.toInt64();
+        _consensus.referenceTime = report_.referenceTime;
+    }
+
+    /// @dev Asks `module` for shares worth `loss` at the rate before the report. A module that fails covers nothing:
+    /// it must not be able to stop a report.
+    /// @return left what it did not cover, wei
+    /// @return burnt_ shares to burn so far
+    function _cover(address module, uint256 loss, uint256 burnt, uint256 total, uint256 supply)
+        private
+        returns (uint256 left, uint256 burnt_)
+    {
+        if (module == address(0) || loss == 0) return (loss, burnt);
+        uint256 before = TOKEN.balanceOf(address(this));
+        try ILossCover(module).cover(Math.ceilDiv(loss * supply, total)) {} catch {}
+        uint256 given = TOKEN.balanceOf(address(this)) - before;
+        uint256 covered = Math.min(loss, given * total / supply);
+        emit LossCovered(module, given, covered);
+        return (loss - covered, burnt + given);
+    }
+
+    // --- Internal: governance ---
+
+    function _setStakeLimit(uint256 burst, uint256 growth, uint256 available) private {
+        uint256 burstGwei = burst / GWEI;
+        uint256 growthGwei = growth / GWEI;
+        if (burstGwei > type(uint56).max || growthGwei > type(uint40).max) revert StakeLimitOutOfBounds(burst, growth);
+        Limit memory old = _limit;
+        emit StakeLimitChanged(old.burst * GWEI, old.growth * GWEI, burstGwei * GWEI, growthGwei * GWEI);
+        _limit = Limit({
+            ceiling: (_pool.pooled + available).toUint96(),
+            since: uint40(block.timestamp),
+            burst: uint56(burstGwei),
+            growth: uint40(growthGwei)
+        });
+    }
+
+    function _setFee(address recipient, uint256 newFee) private {
+        if (newFee > MAX_FEE) revert FeeAboveMaximum(newFee, MAX_FEE);
+        if (recipient == address(0)) revert FeeRecipientMissing();
+        emit FeeChanged(feeRecipient, fee, recipient, newFee);
+        feeRecipient = recipient;
+        fee = uint16(newFee);
+    }
+
+    /// @dev Zero switches a module off. An account without code cannot give shares, so it is a mistake.
+    function _requireModule(address module) private view {
+        if (module != address(0) && module.code.length == 0) revert NotAContract(module);
+    }
+}

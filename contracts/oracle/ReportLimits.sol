@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SignedMath} from "@openzeppelin/contracts/utils/math/SignedMath.sol";
+
+import {IReportLimits, ReportFigures} from "../interfaces/IReportLimits.sol";
+import {BPS, GWEI} from "../libraries/Constants.sol";
+
+/// @title Report limits
+/// @notice See {IReportLimits}.
+contract ReportLimits is IReportLimits, AccessManaged {
+    /// @notice No setting allows a yearly gain above this, basis points.
+    uint256 public constant MAX_YEARLY_GAIN = 10_000;
+    /// @notice No setting allows a loss in one report above this, basis points.
+    uint256 public constant MAX_LOSS = 5_000;
+
+    Limits private _limits;
+    /// @inheritdoc IReportLimits
+    mapping(bytes32 digest => bool) public released;
+
+    constructor(address authority_, Limits memory limits_) AccessManaged(authority_) {
+        _setLimits(limits_);
+    }
+
+    /// @inheritdoc IReportLimits
+    function check(bytes32 digest, ReportFigures calldata figures) external view {
+        bytes memory reason = _violation(figures);
+        if (reason.length == 0 || released[digest]) return;
+        assembly ("memory-safe") {
+            revert(add(reason, 0x20), mload(reason))
+        }
+    }
+
+    /// @inheritdoc IReportLimits
+    function limits() external view returns (Limits memory) {
+        return _limits;
+    }
+
+    /// @inheritdoc IReportLimits
+    function release(bytes32 digest) external restricted {
+        released[digest] = true;
+        emit ReportReleased(digest);
+    }
+
+    /// @inheritdoc IReportLimits
+    function setLimits(Limits calldata newLimits) external restricted {
+        _setLimits(newLimits);
+    }
+
+    /// @return reason the encoded error, empty where all limits hold
+    function _violation(ReportFigures calldata figures) private view returns (bytes memory reason) {
+        Limits memory limits_ = _limits;
+        if (figures.age < limits_.minAge) {
+            return abi.encodeWithSelector(ReferenceTooRecent.selector, figures.age, limits_.minAge);
+        }
+        if (figures.age > limits_.maxAge) {
+            return abi.encodeWithSelector(ReferenceTooOld.selector, figures.age, limits_.maxAge);
+        }
+
+        uint256 change = SignedMath.abs(int256(figures.newValidators) - int256(figures.oldValidators));
+        uint256 limit = Math.max(figures.elapsed, 1 days) * limits_.validatorsPerDay / 1 days;
+        if (change > limit) return abi.encodeWithSelector(ValidatorChangeAboveLimit.selector, change, limit);
+
+        uint256 size = SignedMath.abs(figures.profit);
+        if (figures.profit >= 0) {
+            limit =
+                figures.total * limits_.yearlyGain * figures.elapsed / (BPS * 365 days) + limits_.gainAllowance * GWEI;
+            if (size > limit) return abi.encodeWithSelector(GainAboveLimit.selector, size, limit);
+        } else {
+            limit = figures.total * limits_.loss / BPS;
+            if (size > limit) return abi.encodeWithSelector(LossAboveLimit.selector, size, limit);
+        }
+    }
+
+    function _setLimits(Limits memory newLimits) private {
+        if (newLimits.yearlyGain > MAX_YEARLY_GAIN || newLimits.loss > MAX_LOSS || newLimits.minAge >= newLimits.maxAge)
+        {
+            revert LimitsOutOfBounds();
+        }
+        emit LimitsChanged(_limits, newLimits);
+        _limits = newLimits;
+    }
+}
