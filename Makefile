@@ -1,0 +1,68 @@
+# Everything starts here: `make help`. The set-up is part of every target and takes a moment when it is done.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?=
+ARGS ?=
+NETWORK ?= ethereum:local:foundry
+IN = source tools/env.sh;
+
+.PHONY: help setup .ready compile demo test test-deep lint fmt bench shell console lock clean distclean
+
+help: ## show this list
+	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## set everything up (again), also after an interruption
+	@python=$$(PYTHON='$(PYTHON)' tools/find-python); "$$python" tools/bootstrap.py
+
+.ready:
+	@python=$$(PYTHON='$(PYTHON)' tools/find-python); "$$python" tools/bootstrap.py --quiet
+
+compile: .ready ## compile the contracts
+	@$(IN) ape compile $(ARGS)
+
+demo: .ready ## sixty days of the protocol on a local chain
+	@$(IN) ape run demo --network $(NETWORK) $(ARGS)
+
+test: .ready ## all quick tests; ARGS="-k queue" chooses
+	@$(IN) python tools/run_tests.py $(ARGS)
+
+test-deep: .ready ## long campaigns: hypothesis with more examples, forge's invariants
+	@$(IN) python tools/run_tests.py --deep $(ARGS)
+
+bench: .ready ## gas of every operation against its bound
+	@$(IN) ape test tests/gas -s $(ARGS)
+
+lint: .ready ## ruff, mypy --strict, forge fmt, solhint
+	@$(IN) ruff check .
+	@$(IN) ruff format --check .
+	@$(IN) mypy
+	@$(IN) forge fmt --check
+	@$(IN) if [ -n "$$(find contracts -name '*.sol' -print -quit)" ]; then \
+	    node node_modules/solhint/solhint.js --noPoster --disc --max-warnings 0 'contracts/**/*.sol'; fi
+
+fmt: .ready ## format Python and Solidity
+	@$(IN) ruff check --fix-only --quiet .; ruff format .; forge fmt
+
+shell: .ready ## a shell with ape, forge, anvil and the rest on PATH
+	@$(IN) PS1='(sluice) \w\$$ ' bash --norc -i || true
+
+console: .ready ## ape's console on a fresh local chain
+	@$(IN) ape console --network $(NETWORK) $(ARGS)
+
+lock: .ready ## resolve the dependencies anew into the lock files
+	@$(IN) tools/relock
+
+clean: ## remove what was compiled, cached and reported
+	rm -rf .build .cache build .hypothesis contracts/.cache
+
+distclean: clean ## remove everything that was set up, too
+	rm -rf .venv .toolchain node_modules
+
+%:
+	@echo "error: there is no target '$@'; make help lists them" >&2; exit 2
+
+Makefile: ;

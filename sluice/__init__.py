@@ -1,0 +1,1 @@
+"""Sluice: a liquid-staking protocol for Ethereum."""

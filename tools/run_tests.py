@@ -1,0 +1,82 @@
+"""What `make test` runs: compile once, the canaries, the Python tests, the tests on the chain.
+
+Each group is its own pytest process, so that pure Python tests start no node. The last line counts them all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAIN = ("unit", "integration", "scenario", "adversary", "fork", "regressions", "gas", "invariants")
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
+NO_TESTS = 5  # pytest's exit code
+
+
+def counts(output: str) -> Counter[str]:
+    """The figures of pytest's closing line."""
+    for line in reversed(output.splitlines()):
+        if re.search(r" in [\d.]+s", line) and (found := COUNT.findall(line)):
+            return Counter({"errors" if what == "error" else what: int(n) for n, what in found})
+    return Counter()
+
+
+def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a command, its output shown as it comes and kept."""
+    print(f"\n--- {title}: {' '.join(command)}", flush=True)
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        kept: list[str] = []
+        for raw in process.stdout:
+            line = raw.decode(errors="replace")
+            kept.append(line)
+            sys.stdout.write(line)
+            sys.stdout.flush()
+    return process.returncode, "".join(kept)
+
+
+def main(arguments: list[str]) -> int:
+    deep = "--deep" in arguments
+    chosen = [word for word in arguments if word != "--deep"]
+    env = {"HYPOTHESIS_PROFILE": "deep"} if deep else {}
+    start = time.monotonic()
+    total: Counter[str] = Counter()
+    failed: list[str] = []
+
+    def pytest(title: str, command: list[str]) -> None:
+        code, output = run(title, [*command, *chosen], env)
+        if code == NO_TESTS:
+            print(f"    ({title}: no test was chosen)")
+        elif code:
+            failed.append(f"{title} (exit {code})")
+        total.update(counts(output))
+
+    code, _ = run("compile", ["ape", "compile"])
+    if code:
+        print("error: the contracts do not compile", file=sys.stderr)
+        return 1
+    pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
+    folders = [f"tests/{name}" for name in CHAIN if (ROOT / "tests" / name).is_dir()]
+    if folders:
+        pytest("chain", ["ape", "test", *folders])
+    bad = total["failed"] + total["errors"]
+    print(f"\n{time.monotonic() - start:.0f} s" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
+    print(f"{total['passed']} passed, {bad} failed{skipped}")
+    return 1 if failed or bad or not total["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
