@@ -1,0 +1,81 @@
+"""Units with types, and the only places where one becomes another.
+
+A conversion that can lose something says in its name which way it rounds.
+"""
+
+from decimal import Decimal
+from typing import Final, NewType
+
+Wei = NewType("Wei", int)
+Gwei = NewType("Gwei", int)
+Shares = NewType("Shares", int)
+"""Wei of slETH."""
+Slot = NewType("Slot", int)
+Epoch = NewType("Epoch", int)
+Timestamp = NewType("Timestamp", int)
+"""Seconds since 1970."""
+
+WEI_PER_GWEI: Final = 10**9
+WEI_PER_ETHER: Final = 10**18
+GWEI_PER_ETHER: Final = 10**9
+BPS: Final = 10_000
+SECONDS_PER_DAY: Final = 86_400
+SECONDS_PER_YEAR: Final = 365 * SECONDS_PER_DAY
+
+
+class InexactConversionError(ValueError):
+    """An amount is no whole number of the unit asked for."""
+
+
+def ether(amount: int | str | Decimal) -> Wei:
+    """Wei of an amount in ether; ``"0.1"`` and ``Decimal`` are exact, floats are refused by the type."""
+    wei = Decimal(amount) * WEI_PER_ETHER
+    if wei != int(wei):
+        raise InexactConversionError(f"{amount} ether is no whole number of wei")
+    return Wei(int(wei))
+
+
+def ether_to_gwei(amount: int | str | Decimal) -> Gwei:
+    return wei_to_gwei_exact(ether(amount))
+
+
+def gwei_to_wei(amount: Gwei) -> Wei:
+    return Wei(amount * WEI_PER_GWEI)
+
+
+def wei_to_gwei_down(amount: Wei) -> Gwei:
+    return Gwei(amount // WEI_PER_GWEI)
+
+
+def wei_to_gwei_exact(amount: Wei) -> Gwei:
+    if amount % WEI_PER_GWEI:
+        raise InexactConversionError(f"{amount} wei is no whole number of gwei")
+    return Gwei(amount // WEI_PER_GWEI)
+
+
+def whole_gwei_down(shares: Shares) -> Shares:
+    """What the withdrawal queue counts of ``shares``; the rest stays with the holder."""
+    return Shares(shares // WEI_PER_GWEI * WEI_PER_GWEI)
+
+
+def ceil_div(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)
+
+
+def slot_to_timestamp(slot: Slot, genesis: Timestamp, seconds_per_slot: int) -> Timestamp:
+    return Timestamp(genesis + slot * seconds_per_slot)
+
+
+def timestamp_to_slot_down(time: Timestamp, genesis: Timestamp, seconds_per_slot: int) -> Slot:
+    """The newest slot that has begun at ``time``."""
+    if time < genesis:
+        raise ValueError(f"time {time} lies before genesis {genesis}")
+    return Slot((time - genesis) // seconds_per_slot)
+
+
+def slot_to_epoch_down(slot: Slot, slots_per_epoch: int) -> Epoch:
+    return Epoch(slot // slots_per_epoch)
+
+
+def epoch_to_first_slot(epoch: Epoch, slots_per_epoch: int) -> Slot:
+    return Slot(epoch * slots_per_epoch)
