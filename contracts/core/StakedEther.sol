@@ -10,12 +10,15 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 
 import {IStakedEther} from "../interfaces/IStakedEther.sol";
+import {IStakingVault} from "../interfaces/IStakingVault.sol";
 import {ETHER, ERC7575_SHARE_ID} from "../libraries/Constants.sol";
 
 /// @title Staked ether (slETH)
 /// @notice See {IStakedEther}.
 /// @dev Immutable: no proxy, no owner, no hook on transfers.
 contract StakedEther is IStakedEther, EIP712, Nonces {
+    /// @dev Topic of {Transfer}.
+    bytes32 private constant TRANSFER_TOPIC = 0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef;
     bytes32 private constant PERMIT_TYPEHASH =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
 
@@ -28,9 +31,6 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
     /// @inheritdoc IStakedEther
     address public immutable QUEUE;
 
-    /// @notice ERC-20.
-    /// @dev The sum of all balances, so no balance can overflow where this did not.
-    uint256 public totalSupply;
     /// @notice ERC-20.
     mapping(address account => uint256) public balanceOf;
     /// @notice ERC-20.
@@ -47,6 +47,12 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
     }
 
     // --- ERC-20 ---
+
+    /// @inheritdoc IERC20
+    /// @dev The vault keeps the sum of all balances beside the ether it stands for, in the one slot that a stake writes.
+    function totalSupply() external view returns (uint256) {
+        return IStakingVault(payable(VAULT)).supply();
+    }
 
     /// @inheritdoc IERC20
     function transfer(address to, uint256 value) external returns (bool) {
@@ -79,9 +85,8 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
     /// @inheritdoc IStakedEther
     function mint(address to, uint256 shares) external onlyCaller(VAULT) {
         if (to == address(0) || to == address(this)) revert ERC20InvalidReceiver(to);
-        totalSupply += shares;
         unchecked {
-            balanceOf[to] += shares; // <= totalSupply
+            balanceOf[to] += shares; // <= supply, which the vault keeps below 2^96
         }
         emit Transfer(address(0), to, shares);
     }
@@ -92,13 +97,12 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
         if (balance < shares) revert ERC20InsufficientBalance(from, balance, shares);
         unchecked {
             balanceOf[from] = balance - shares; // compared above
-            totalSupply -= shares; // >= balance
         }
         emit Transfer(from, address(0), shares);
     }
 
     /// @inheritdoc IStakedEther
-    function escrow(address owner, uint256 shares) external onlyCaller(QUEUE) {
+    function escrowFrom(address owner, uint256 shares) external onlyCaller(QUEUE) {
         _transfer(owner, QUEUE, shares);
     }
 
@@ -152,16 +156,34 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
 
     // --- Internal ---
 
-    /// @dev The token itself is refused as a receiver: what is sent there could never be moved again.
+    /// @dev The hottest path of the protocol: the two slots are addressed by hand (the layout of a mapping), each key is
+    /// hashed once, and both checks share one branch.
     function _transfer(address from, address to, uint256 value) private {
-        if (to == address(0) || to == address(this)) revert ERC20InvalidReceiver(to);
-        uint256 balance = balanceOf[from];
-        if (balance < value) revert ERC20InsufficientBalance(from, balance, value);
-        unchecked {
-            balanceOf[from] = balance - value; // compared above
-            balanceOf[to] += value; // <= totalSupply
+        uint256 held;
+        bytes32 sender;
+        bool refused;
+        assembly ("memory-safe") {
+            mstore(0x00, from)
+            mstore(0x20, balanceOf.slot)
+            sender := keccak256(0x00, 0x40)
+            held := sload(sender)
+            refused := or(lt(held, value), or(iszero(to), eq(to, address())))
         }
-        emit Transfer(from, to, value);
+        if (refused) _refuseTransfer(from, to, value, held);
+        assembly ("memory-safe") {
+            sstore(sender, sub(held, value)) // compared above
+            mstore(0x00, to) // balanceOf.slot still stands at 0x20
+            let receiver := keccak256(0x00, 0x40)
+            sstore(receiver, add(sload(receiver), value)) // <= supply
+            mstore(0x00, value)
+            log3(0x00, 0x20, TRANSFER_TOPIC, from, to)
+        }
+    }
+
+    /// @dev The token itself is refused as a receiver: what is sent there could never be moved again.
+    function _refuseTransfer(address from, address to, uint256 value, uint256 held) private view {
+        if (to == address(0) || to == address(this)) revert ERC20InvalidReceiver(to);
+        revert ERC20InsufficientBalance(from, held, value);
     }
 
     function _approve(address owner, address spender, uint256 value) private {

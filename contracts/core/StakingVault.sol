@@ -26,20 +26,20 @@ contract StakingVault is IStakingVault, AccessManaged {
     using SafeCast for uint256;
     using SafeCast for int256;
 
-    /// @dev Written by every stake. 12 + 10 + 5 + 5 = 32 bytes.
+    /// @dev Written by every stake. 12 + 12 + 4 + 4 = 32 bytes.
     struct Pool {
         uint96 pooled; // wei
-        uint80 vesting; // wei, what was unvested at `vestingEnd - VESTING_PERIOD`; <= pooled
-        uint40 vestingEnd; // seconds
-        uint40 pausedUntil; // seconds, 0 where not paused
+        uint96 supply; // shares; the sum of all slETH balances
+        uint32 pausedUntil; // seconds, 0 where not paused
+        uint32 growth; // gwei a second by which the ceiling rises
     }
 
-    /// @dev Read by every stake, written by reports. 12 + 5 + 7 + 5 = 29 bytes.
-    struct Limit {
+    /// @dev Read by every stake, written by reports. 10 + 5 + 12 + 5 = 32 bytes.
+    struct Frame {
+        uint80 vesting; // wei, what was unvested at `vestingEnd - VESTING_PERIOD`; <= pooled
+        uint40 vestingEnd; // seconds
         uint96 ceiling; // wei of `pooled` up to which could be staked at `since`
         uint40 since; // seconds
-        uint56 burst; // gwei
-        uint40 growth; // gwei a second
     }
 
     /// @dev The consensus side, written by reports, deposits and sweeps. 8 + 8 + 8 + 5 = 29 bytes.
@@ -93,13 +93,15 @@ contract StakingVault is IStakingVault, AccessManaged {
     uint256 public immutable VESTING_PERIOD;
 
     Pool private _pool;
-    Limit private _limit;
+    Frame private _frame;
     Consensus private _consensus;
 
     /// @notice Who may report.
     address public oracle;
     /// @notice Share of gains that is minted to the fee recipient, basis points.
     uint16 public fee;
+    /// @dev gwei
+    uint56 private _burst;
     address public feeRecipient;
     address public bonds;
     address public cover;
@@ -133,6 +135,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         _setFee(config.feeRecipient, config.fee);
         _consensus.referenceTime = uint40(block.timestamp);
         _pool.pooled = msg.value.toUint96();
+        _pool.supply = msg.value.toUint96();
         _setStakeLimit(config.limitBurst, config.limitGrowth, config.limitBurst);
         TOKEN.mint(SEED_HOLDER, msg.value);
         emit OracleChanged(address(0), config.oracle);
@@ -165,9 +168,10 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @dev Costs `shares * total / supply`, rounded up; ether sent beyond that comes back to the caller.
     function mint(uint256 shares, address receiver) external payable notReporting returns (uint256 assets) {
         Pool memory pool = _pool;
-        assets = Math.ceilDiv(shares * _total(pool), TOKEN.totalSupply());
+        Frame memory frame = _frame;
+        assets = Math.ceilDiv(shares * _total(pool, frame), pool.supply);
         if (msg.value < assets) revert WrongValue(msg.value, assets);
-        _accept(pool, receiver, assets, shares);
+        _accept(pool, frame, receiver, assets, shares);
         uint256 refund = msg.value - assets;
         if (refund != 0 && !SafeTransferLib.trySafeTransferETH(msg.sender, refund, gasleft())) {
             revert RefundFailed(msg.sender, refund);
@@ -182,13 +186,18 @@ contract StakingVault is IStakingVault, AccessManaged {
     }
 
     /// @inheritdoc IStakingVault
+    function supply() external view returns (uint256) {
+        return _pool.supply;
+    }
+
+    /// @inheritdoc IStakingVault
     function pooled() external view returns (uint256) {
         return _pool.pooled;
     }
 
     /// @inheritdoc IStakingVault
     function unvested() external view returns (uint256) {
-        return _unvested(_pool);
+        return _unvested(_frame);
     }
 
     /// @inheritdoc IStakingVault
@@ -221,7 +230,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @inheritdoc IStakingVault
     function stakeLimit() public view returns (uint256) {
         Pool memory pool = _pool;
-        return block.timestamp < pool.pausedUntil ? 0 : _available(pool.pooled);
+        return block.timestamp < pool.pausedUntil ? 0 : _available(pool, _frame);
     }
 
     /// @inheritdoc IStakingVault
@@ -249,17 +258,17 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     /// @inheritdoc IERC7535
     function totalAssets() public view returns (uint256) {
-        return _total(_pool);
+        return _total(_pool, _frame);
     }
 
     /// @inheritdoc IERC7535
     function convertToShares(uint256 assets) public view returns (uint256) {
-        return assets * TOKEN.totalSupply() / totalAssets();
+        return assets * _pool.supply / totalAssets();
     }
 
     /// @inheritdoc IERC7535
     function convertToAssets(uint256 shares) public view returns (uint256) {
-        return shares * totalAssets() / TOKEN.totalSupply();
+        return shares * totalAssets() / _pool.supply;
     }
 
     /// @inheritdoc IERC7535
@@ -281,12 +290,12 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     /// @inheritdoc IERC7535
     function previewMint(uint256 shares) public view returns (uint256) {
-        return Math.ceilDiv(shares * totalAssets(), TOKEN.totalSupply());
+        return Math.ceilDiv(shares * totalAssets(), _pool.supply);
     }
 
     /// @inheritdoc IERC7535
     function previewWithdraw(uint256 assets) external view returns (uint256) {
-        return Math.ceilDiv(assets * TOKEN.totalSupply(), totalAssets());
+        return Math.ceilDiv(assets * _pool.supply, totalAssets());
     }
 
     /// @inheritdoc IERC7535
@@ -326,12 +335,11 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @inheritdoc IStakingVault
     function redeem(uint256 shares) external onlyCaller(QUEUE) notReporting returns (uint256 assets) {
         Pool memory pool = _pool;
-        assets = shares * _total(pool) / TOKEN.totalSupply();
+        assets = shares * _total(pool, _frame) / pool.supply;
         uint256 available = pool.pooled - _outside(_consensus);
         if (assets > available) revert BufferTooLow(assets, available);
-        unchecked {
-            _pool.pooled = uint96(pool.pooled - assets); // assets <= available <= pooled
-        }
+        _pool.pooled = (pool.pooled - assets).toUint96();
+        _pool.supply = (pool.supply - shares).toUint96();
         TOKEN.burn(QUEUE, shares);
         emit Redeemed(shares, assets);
         SafeTransferLib.safeTransferETH(QUEUE, assets);
@@ -347,46 +355,45 @@ contract StakingVault is IStakingVault, AccessManaged {
         _reporting = true;
         profit = _applyConsensus(report_) + int256(uint256(report_.rewards));
         Pool memory pool = _pool;
-        uint256 available = Math.min(_available(pool.pooled), uint256(_limit.burst) * GWEI);
-        uint256 remaining = _unvested(pool);
+        Frame memory frame = _frame;
+        uint256 available = Math.min(_available(pool, frame), _burst * GWEI);
+        uint256 remaining = _unvested(frame);
         total = pool.pooled - remaining;
-        uint256 supply = TOKEN.totalSupply();
 
         if (profit >= 0) {
             uint256 gain = uint256(profit);
             uint256 feeAssets = gain * fee / BPS;
-            uint256 feeShares = feeAssets * supply / total;
+            uint256 feeShares = feeAssets * pool.supply / total;
             remaining += gain - feeAssets;
             pool.pooled = (pool.pooled + gain).toUint96();
             if (feeShares != 0) {
-                supply += feeShares;
+                pool.supply = (pool.supply + feeShares).toUint96();
                 TOKEN.mint(feeRecipient, feeShares);
                 emit FeeMinted(feeRecipient, feeShares, feeAssets);
             }
         } else {
             uint256 loss = uint256(-profit);
-            uint256 left = loss;
-            uint256 burnt;
-            (left, burnt) = _cover(bonds, left, 0, total, supply);
+            (uint256 left, uint256 burnt) = _cover(bonds, loss, total, pool.supply);
             uint256 fromUnvested = Math.min(left, remaining);
             remaining -= fromUnvested;
-            left -= fromUnvested;
-            (left, burnt) = _cover(cover, left, burnt, total, supply);
-            if (burnt != 0) {
-                supply -= burnt;
-                TOKEN.burn(address(this), burnt);
-            }
+            uint256 burntCover;
+            (left, burntCover) = _cover(cover, left - fromUnvested, total, pool.supply);
+            burnt += burntCover;
+            if (burnt != 0) TOKEN.burn(address(this), burnt);
             if (left != 0) emit LossShared(left);
             pool.pooled = (pool.pooled - loss).toUint96();
+            pool.supply = (pool.supply - burnt).toUint96();
         }
 
-        _pool.pooled = pool.pooled;
-        _pool.vesting = remaining.toUint80();
-        _pool.vestingEnd = uint40(block.timestamp + VESTING_PERIOD);
-        _limit.ceiling = (pool.pooled + available).toUint96();
-        _limit.since = uint40(block.timestamp);
+        _pool = pool;
+        _frame = Frame({
+            vesting: remaining.toUint80(),
+            vestingEnd: uint40(block.timestamp + VESTING_PERIOD),
+            ceiling: (pool.pooled + available).toUint96(),
+            since: uint40(block.timestamp)
+        });
         _reporting = false;
-        emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, remaining, supply);
+        emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, remaining, pool.supply);
 
         if (report_.rewards != 0) REWARDS_VAULT.pull(report_.rewards);
         // a convenience: anybody can call it, so the one replaceable contract in this path must not stop a report
@@ -437,7 +444,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     function pauseStaking(uint256 duration) external restricted {
         if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
         uint256 until = block.timestamp + duration;
-        _pool.pausedUntil = uint40(until);
+        _pool.pausedUntil = until.toUint32();
         emit StakingPaused(until);
     }
 
@@ -449,7 +456,7 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     /// @inheritdoc IStakingVault
     function setStakeLimit(uint256 burst, uint256 growth) external restricted {
-        _setStakeLimit(burst, growth, Math.min(_available(_pool.pooled), burst));
+        _setStakeLimit(burst, growth, Math.min(_available(_pool, _frame), burst));
     }
 
     /// @inheritdoc IStakingVault
@@ -482,40 +489,42 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     function _stake(address receiver, uint256 minShares) private notReporting returns (uint256 shares) {
         Pool memory pool = _pool;
-        shares = msg.value * TOKEN.totalSupply() / _total(pool);
+        Frame memory frame = _frame;
+        shares = msg.value * pool.supply / _total(pool, frame);
         if (shares < minShares) revert SharesBelowMinimum(shares, minShares);
-        _accept(pool, receiver, msg.value, shares);
+        _accept(pool, frame, receiver, msg.value, shares);
     }
 
     /// @dev The one place where ether becomes shares.
-    function _accept(Pool memory pool, address receiver, uint256 assets, uint256 shares) private {
+    function _accept(Pool memory pool, Frame memory frame, address receiver, uint256 assets, uint256 shares) private {
         if (block.timestamp < pool.pausedUntil) revert StakingIsPaused(pool.pausedUntil);
         if (assets < MIN_STAKE) revert StakeBelowMinimum(assets, MIN_STAKE);
-        uint256 available = _available(pool.pooled);
+        uint256 available = _available(pool, frame);
         if (assets > available) revert StakeAboveLimit(assets, available);
-        _pool.pooled = (pool.pooled + assets).toUint96();
+        pool.pooled = (pool.pooled + assets).toUint96();
+        pool.supply = (pool.supply + shares).toUint96();
+        _pool = pool;
         TOKEN.mint(receiver, shares);
         emit Deposit(msg.sender, receiver, assets, shares);
     }
 
     /// @dev Room below the ceiling, wei. It comes back with time up to `LIMIT_WINDOW` after a report; what is redeemed
     /// makes room at once, so nobody can use it up by staking and leaving.
-    function _available(uint256 pooled_) private view returns (uint256) {
-        Limit memory limit = _limit;
-        uint256 elapsed = Math.min(block.timestamp - limit.since, LIMIT_WINDOW);
-        return Math.saturatingSub(limit.ceiling + limit.growth * elapsed * GWEI, pooled_);
+    function _available(Pool memory pool, Frame memory frame) private view returns (uint256) {
+        uint256 elapsed = Math.min(block.timestamp - frame.since, LIMIT_WINDOW);
+        return Math.saturatingSub(frame.ceiling + pool.growth * elapsed * GWEI, pool.pooled);
     }
 
     // --- Internal: accounting ---
 
-    function _total(Pool memory pool) private view returns (uint256) {
-        return pool.pooled - _unvested(pool); // vesting <= pooled
+    function _total(Pool memory pool, Frame memory frame) private view returns (uint256) {
+        return pool.pooled - _unvested(frame); // vesting <= pooled
     }
 
     /// @dev Falls linearly from `vesting` to 0 over the vesting period; rounded up.
-    function _unvested(Pool memory pool) private view returns (uint256) {
-        if (block.timestamp >= pool.vestingEnd) return 0;
-        return Math.ceilDiv(pool.vesting * (pool.vestingEnd - block.timestamp), VESTING_PERIOD);
+    function _unvested(Frame memory frame) private view returns (uint256) {
+        if (block.timestamp >= frame.vestingEnd) return 0;
+        return Math.ceilDiv(frame.vesting * (frame.vestingEnd - block.timestamp), VESTING_PERIOD);
     }
 
     /// @dev profit + deposited - swept, in wei. Never negative, see {Consensus}.
@@ -547,18 +556,18 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @dev Asks `module` for shares worth `loss` at the rate before the report. A module that fails covers nothing:
     /// it must not be able to stop a report.
     /// @return left what it did not cover, wei
-    /// @return burnt_ shares to burn so far
-    function _cover(address module, uint256 loss, uint256 burnt, uint256 total, uint256 supply)
+    /// @return given shares that are here now to be burnt
+    function _cover(address module, uint256 loss, uint256 total, uint256 supply_)
         private
-        returns (uint256 left, uint256 burnt_)
+        returns (uint256 left, uint256 given)
     {
-        if (module == address(0) || loss == 0) return (loss, burnt);
+        if (module == address(0) || loss == 0) return (loss, 0);
         uint256 before = TOKEN.balanceOf(address(this));
-        try ILossCover(module).cover(Math.ceilDiv(loss * supply, total)) {} catch {}
-        uint256 given = TOKEN.balanceOf(address(this)) - before;
-        uint256 covered = Math.min(loss, given * total / supply);
+        try ILossCover(module).cover(Math.ceilDiv(loss * supply_, total)) {} catch {}
+        given = TOKEN.balanceOf(address(this)) - before;
+        uint256 covered = Math.min(loss, given * total / supply_);
         emit LossCovered(module, given, covered);
-        return (loss - covered, burnt + given);
+        left = loss - covered;
     }
 
     // --- Internal: governance ---
@@ -566,15 +575,12 @@ contract StakingVault is IStakingVault, AccessManaged {
     function _setStakeLimit(uint256 burst, uint256 growth, uint256 available) private {
         uint256 burstGwei = burst / GWEI;
         uint256 growthGwei = growth / GWEI;
-        if (burstGwei > type(uint56).max || growthGwei > type(uint40).max) revert StakeLimitOutOfBounds(burst, growth);
-        Limit memory old = _limit;
-        emit StakeLimitChanged(old.burst * GWEI, old.growth * GWEI, burstGwei * GWEI, growthGwei * GWEI);
-        _limit = Limit({
-            ceiling: (_pool.pooled + available).toUint96(),
-            since: uint40(block.timestamp),
-            burst: uint56(burstGwei),
-            growth: uint40(growthGwei)
-        });
+        if (burstGwei > type(uint56).max || growthGwei > type(uint32).max) revert StakeLimitOutOfBounds(burst, growth);
+        emit StakeLimitChanged(_burst * GWEI, _pool.growth * GWEI, burstGwei * GWEI, growthGwei * GWEI);
+        _burst = uint56(burstGwei);
+        _pool.growth = uint32(growthGwei);
+        _frame.ceiling = (_pool.pooled + available).toUint96();
+        _frame.since = uint40(block.timestamp);
     }
 
     function _setFee(address recipient, uint256 newFee) private {

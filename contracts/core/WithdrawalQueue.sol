@@ -88,7 +88,7 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
             _append(state, msg.sender, shares[i], receiver);
         }
         _state = state;
-        TOKEN.escrow(msg.sender, uint256(state.requested - before) * GWEI);
+        TOKEN.escrowFrom(msg.sender, uint256(state.requested - before) * GWEI);
     }
 
     /// @inheritdoc IWithdrawalQueue
@@ -330,7 +330,7 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
         uint64 before = state.requested;
         id = _append(state, owner, shares, receiver);
         _state = state;
-        TOKEN.escrow(owner, uint256(state.requested - before) * GWEI);
+        TOKEN.escrowFrom(owner, uint256(state.requested - before) * GWEI);
     }
 
     /// @dev Mints the next request and counts it in `state`, which the caller writes back.
@@ -356,7 +356,7 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
         if (recipient != owner && !_isApprovedOrOwner(msg.sender, id)) revert NotOwnerOrApproved(msg.sender, id);
         assets = _assets(_size(id), settled);
         _burn(id);
-        emit Claimed(id, owner, recipient, assets);
+        emit Claimed(id, recipient, assets);
     }
 
     /// @dev All gas goes along, what is returned is not read. A failure is that of this call alone.

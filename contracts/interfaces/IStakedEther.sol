@@ -23,7 +23,7 @@ interface IStakedEther is IERC20Metadata, IERC20Permit, IERC20Errors, IERC165 {
     /// @notice The one contract that mints and burns.
     function VAULT() external view returns (address);
 
-    /// @notice The one contract that may {escrow}.
+    /// @notice The one contract that may {escrowFrom}.
     function QUEUE() external view returns (address);
 
     /// @notice Create `shares` for `to`. Vault only.
@@ -38,7 +38,7 @@ interface IStakedEther is IERC20Metadata, IERC20Permit, IERC20Errors, IERC165 {
     /// @notice Move `shares` of `owner` to the queue without an allowance. Queue only; the queue passes its own caller
     /// or an owner who signed for it.
     /// @dev Errors: {CallerNotAllowed}, `ERC20InsufficientBalance`.
-    function escrow(address owner, uint256 shares) external;
+    function escrowFrom(address owner, uint256 shares) external;
 
     /// @notice ERC-2612 with a signature of any length, for owners that are contracts (ERC-1271).
     /// @param deadline last second at which the signature counts

@@ -106,6 +106,8 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
 
     /// @notice Ether per share, 1e18 = 1, rounded down. A function of counted state and time alone.
     function rate() external view returns (uint256);
+    /// @notice All shares, those in the withdrawal queue included. slETH's `totalSupply`.
+    function supply() external view returns (uint256);
     /// @notice All ether that belongs to holders, vested or not, wei.
     function pooled() external view returns (uint256);
     /// @notice Rewards reported and not yet vested, wei, rounded up.
@@ -150,6 +152,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @notice Stop staking for `duration` seconds, at most {MAX_PAUSE}; it ends by itself. Exits cannot be paused.
     function pauseStaking(uint256 duration) external;
     function resumeStaking() external;
+    /// @notice Burst counts in full from the next report; room that is there now is only ever cut.
     /// @param burst most that can be staked at once, wei (whole gwei)
     /// @param growth how fast the limit comes back, wei a second (whole gwei)
     function setStakeLimit(uint256 burst, uint256 growth) external;

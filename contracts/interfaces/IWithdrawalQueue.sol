@@ -24,7 +24,8 @@ interface IWithdrawalQueue {
     event Finalized(
         uint256 indexed checkpoint, uint256 indexed firstId, uint256 indexed lastId, uint256 shares, uint256 assets
     );
-    event Claimed(uint256 indexed id, address indexed owner, address indexed recipient, uint256 assets);
+    /// @notice Request `id` paid `assets` wei to `recipient`. Its owner is in the `Transfer` to zero before it.
+    event Claimed(uint256 indexed id, address indexed recipient, uint256 assets);
 
     // --- Errors ---
 
