@@ -1,0 +1,1 @@
+"""Deployment of the protocol: parameters -> plan -> show -> confirm -> send -> record -> verify."""

@@ -1,0 +1,391 @@
+"""What is deployed: one entry a contract, in the order of deployment.
+
+An entry says how it is constructed, who may call its restricted functions, and what it must answer afterwards.
+Adding a contract to the protocol is adding one entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from sluice.deploy.addresses import create_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sluice.deploy.abi import Abi
+    from sluice.deploy.params import Params
+
+
+class Role(IntEnum):
+    """Roles of the access manager and their ids. The admin has id 0 in every AccessManager."""
+
+    ADMIN = 0
+    GOVERNOR = 1
+    UPGRADER = 2
+    GUARDIAN = 3
+    DEPOSITOR = 4
+    REGISTRAR = 5
+    SEALED = 6
+    """Held by nobody: functions that must not be called."""
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the parameters leave to the moment of the first transaction. Recorded, so that it never changes again."""
+
+    genesis_time: int  # seconds
+
+
+@dataclass(frozen=True)
+class Context:
+    """What entries are computed from."""
+
+    params: Params
+    resolved: Resolved
+    deployer: str
+    addresses: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.addresses[name]
+
+
+Values = dict[str, object]
+
+
+def _nothing(_: Context) -> Values:
+    return {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    name: str
+    arguments: Callable[[Context], Values] = _nothing
+    """Constructor arguments by name; structs as mappings of their fields."""
+    state: Callable[[Context], Values] = _nothing
+    """View function (with its arguments in brackets, if any) -> what it must answer."""
+    restricted: Mapping[str, Role] = field(default_factory=dict)
+    """Function -> the one role that may call it through the access manager."""
+    value: Callable[[Params], int] = lambda _: 0
+    """Ether for the constructor, wei."""
+    wanted: Callable[[Params], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A contract that another one creates."""
+
+    name: str
+    parent: str
+    nonce: int
+    abi: Abi
+    state: Callable[[Context], Values] = _nothing
+    restricted: Mapping[str, Role] = field(default_factory=dict)
+
+    def address(self, addresses: Mapping[str, str]) -> str:
+        return create_address(addresses[self.parent], self.nonce)
+
+
+def _entry(kind: str, name: str, inputs: Mapping[str, str], **more: object) -> dict[str, Any]:
+    items = [{"name": each, "type": type_} for each, type_ in inputs.items()]
+    return {"type": kind, "name": name, "inputs": items, **more}
+
+
+PROXY_ADMIN_ABI: Abi = (
+    _entry("function", "owner", {}, outputs=[{"name": "", "type": "address"}], stateMutability="view"),
+    _entry(
+        "function",
+        "upgradeAndCall",
+        {"proxy": "address", "implementation": "address", "data": "bytes"},
+        outputs=[],
+        stateMutability="payable",
+    ),
+    _entry(
+        "function",
+        "transferOwnership",
+        {"newOwner": "address"},
+        outputs=[],
+        stateMutability="nonpayable",
+    ),
+    _entry("function", "renounceOwnership", {}, outputs=[], stateMutability="nonpayable"),
+    _entry("error", "OwnableUnauthorizedAccount", {"account": "address"}),
+)
+
+ACCESS = "ProtocolAccessManager"
+PROXY = "WithdrawalGatewayProxy"
+PROXY_IMPLEMENTATION = "WithdrawalGateway"
+PROXY_ADMIN = "ProxyAdmin"
+DEAD = "0x000000000000000000000000000000000000dEaD"
+
+
+def weth(context: Context) -> str:
+    return context.params.external.weth or context["WrappedEther"]
+
+
+def _committee(context: Context) -> tuple[list[str], list[str]]:
+    members = context.params.oracle.members
+    return [each.member for each in members], [each.key for each in members]
+
+
+def _credentials(gateway: str) -> bytes:
+    return b"\x02" + bytes(11) + bytes.fromhex(gateway[2:])
+
+
+def _limits(context: Context) -> Values:
+    limits = context.params.report_limits
+    return {
+        "yearlyGain": limits.yearly_gain,
+        "loss": limits.loss,
+        "validatorsPerDay": limits.validators_per_day,
+        "minAge": limits.minimum_age,
+        "maxAge": limits.maximum_age,
+        "gainAllowance": limits.gain_allowance // 10**9,
+    }
+
+
+def _split(context: Context) -> Values:
+    split = context.params.fee_split
+    return {
+        "treasury": split.treasury,
+        "operators": split.operators,
+        "cover": split.cover,
+        "referrers": split.referrers,
+    }
+
+
+def _vault_arguments(context: Context) -> Values:
+    vault = context.params.vault
+    return {
+        "config": {
+            "authority": context[ACCESS],
+            "token": context["StakedEther"],
+            "queue": context["WithdrawalQueue"],
+            "gateway": context[PROXY],
+            "rewardsVault": context["RewardsVault"],
+            "depositContract": context.params.external.deposit_contract,
+            "oracle": context["ReportOracle"],
+            "bonds": "0x" + "00" * 20,
+            "cover": context["CoverFund"],
+            "feeRecipient": context["FeeSplitter"],
+            "fee": vault.fee,
+            "minStake": vault.minimum_stake,
+            "vestingPeriod": vault.vesting_period,
+            "limitBurst": vault.limit_burst,
+            "limitGrowth": vault.limit_growth_per_second,
+        }
+    }
+
+
+def _vault_state(context: Context) -> Values:
+    vault = context.params.vault
+    return {
+        "authority": context[ACCESS],
+        "share": context["StakedEther"],
+        "QUEUE": context["WithdrawalQueue"],
+        "GATEWAY": context[PROXY],
+        "CREDENTIALS": _credentials(context[PROXY]),
+        "rewardsVault": context["RewardsVault"],
+        "depositContract": context.params.external.deposit_contract,
+        "MIN_STAKE": vault.minimum_stake,
+        "VESTING_PERIOD": vault.vesting_period,
+        "oracle": context["ReportOracle"],
+        "bonds": "0x" + "00" * 20,
+        "cover": context["CoverFund"],
+        "feeRecipient": context["FeeSplitter"],
+        "fee": vault.fee,
+    }
+
+
+def _oracle_arguments(context: Context) -> Values:
+    oracle = context.params.oracle
+    members, keys = _committee(context)
+    return {
+        "config": {
+            "authority": context[ACCESS],
+            "vault": context["StakingVault"],
+            "limits": context["ReportLimits"],
+            "genesisTime": context.resolved.genesis_time,
+            "secondsPerSlot": oracle.slot,
+            "firstSlot": oracle.first_slot,
+            "frameSlots": oracle.frame,
+            "members": members,
+            "keys": keys,
+            "quorum": oracle.quorum,
+        }
+    }
+
+
+def _oracle_state(context: Context) -> Values:
+    oracle = context.params.oracle
+    members, keys = _committee(context)
+    return {
+        "authority": context[ACCESS],
+        "vault": context["StakingVault"],
+        "limits": context["ReportLimits"],
+        "GENESIS_TIME": context.resolved.genesis_time,
+        "SECONDS_PER_SLOT": oracle.slot,
+        "FIRST_SLOT": oracle.first_slot,
+        "FRAME_SLOTS": oracle.frame,
+        "quorum": oracle.quorum,
+        "members": members,
+        **{f"keyOf({member})": key for member, key in zip(members, keys, strict=True)},
+        **{f"memberOf({key})": member for member, key in zip(members, keys, strict=True)},
+    }
+
+
+CATALOG: tuple[Entry, ...] = (
+    Entry(ACCESS, arguments=lambda c: {"initialAdmin": c.deployer}),
+    Entry(
+        "StakedEther",
+        arguments=lambda c: {"vault_": c["StakingVault"], "queue": c["WithdrawalQueue"]},
+        state=lambda c: {"VAULT": c["StakingVault"], "QUEUE": c["WithdrawalQueue"]},
+    ),
+    Entry(
+        "RewardsVault",
+        arguments=lambda c: {"vault_": c["StakingVault"]},
+        state=lambda c: {"VAULT": c["StakingVault"]},
+    ),
+    Entry(
+        PROXY_IMPLEMENTATION,
+        arguments=lambda c: {"vault_": c["StakingVault"]},
+        state=lambda c: {"VAULT": c["StakingVault"]},
+    ),
+    Entry(
+        PROXY,
+        arguments=lambda c: {
+            "implementation": c[PROXY_IMPLEMENTATION],
+            "accessManager": c[ACCESS],
+        },
+    ),
+    Entry("RequestDescriptor"),
+    Entry(
+        "WithdrawalQueue",
+        arguments=lambda c: {
+            "token_": c["StakedEther"],
+            "vault_": c["StakingVault"],
+            "descriptor_": c["RequestDescriptor"],
+            "minRequest": c.params.queue.minimum_request,
+            "staleAfter": c.params.queue.stale_after,
+        },
+        state=lambda c: {
+            "token": c["StakedEther"],
+            "vault": c["StakingVault"],
+            "descriptor": c["RequestDescriptor"],
+            "MIN_REQUEST": c.params.queue.minimum_request,
+            "STALE_AFTER": c.params.queue.stale_after,
+        },
+    ),
+    Entry(
+        "StakingVault",
+        arguments=_vault_arguments,
+        state=_vault_state,
+        value=lambda params: params.vault.seed,
+        restricted={
+            "setOracle": Role.GOVERNOR,
+            "setBonds": Role.GOVERNOR,
+            "setCover": Role.GOVERNOR,
+            "setFee": Role.GOVERNOR,
+            "setStakeLimit": Role.GOVERNOR,
+            "pauseStaking": Role.GUARDIAN,
+            # with pauseStaking(0) a guardian could end a pause anyway
+            "resumeStaking": Role.GUARDIAN,
+            "depositToBeacon": Role.DEPOSITOR,
+        },
+    ),
+    Entry(
+        "CoverFund",
+        arguments=lambda c: {
+            "authority_": c[ACCESS],
+            "token_": c["StakedEther"],
+            "vault_": c["StakingVault"],
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "token": c["StakedEther"],
+            "VAULT": c["StakingVault"],
+        },
+        restricted={"migrate": Role.GOVERNOR},
+    ),
+    Entry(
+        "ReportLimits",
+        arguments=lambda c: {"authority_": c[ACCESS], "limits_": _limits(c)},
+        state=lambda c: {"authority": c[ACCESS], "limits": tuple(_limits(c).values())},
+        restricted={"release": Role.GOVERNOR, "setLimits": Role.GOVERNOR},
+    ),
+    Entry(
+        "ReportOracle",
+        arguments=_oracle_arguments,
+        state=_oracle_state,
+        restricted={
+            "addMember": Role.GOVERNOR,
+            "removeMember": Role.GOVERNOR,
+            "setQuorum": Role.GOVERNOR,
+            "setLimits": Role.GOVERNOR,
+        },
+    ),
+    Entry(
+        "FeeSplitter",
+        arguments=lambda c: {
+            "authority_": c[ACCESS],
+            "token_": c["StakedEther"],
+            "treasury_": c.params.treasury,
+            "cover_": c["CoverFund"],
+            "split_": _split(c),
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "token": c["StakedEther"],
+            "treasury": c.params.treasury,
+            "cover": c["CoverFund"],
+            "split": tuple(_split(c).values()),
+        },
+        restricted={
+            "setWeight": Role.REGISTRAR,
+            "setSplit": Role.GOVERNOR,
+            "setTreasury": Role.GOVERNOR,
+            "setCover": Role.GOVERNOR,
+        },
+    ),
+    Entry(
+        "RebasingStakedEther",
+        arguments=lambda c: {"vault_": c["StakingVault"]},
+        state=lambda c: {"vault": c["StakingVault"], "token": c["StakedEther"]},
+    ),
+    Entry("WrappedEther", wanted=lambda params: params.external.weth is None),
+    Entry(
+        "AsyncRedeemVault",
+        arguments=lambda c: {
+            "asset_": weth(c),
+            "vault_": c["StakingVault"],
+            "queue_": c["WithdrawalQueue"],
+        },
+        state=lambda c: {
+            "asset": weth(c),
+            "vault": c["StakingVault"],
+            "queue": c["WithdrawalQueue"],
+            "share": c["StakedEther"],
+        },
+    ),
+)
+
+DERIVED: tuple[Derived, ...] = (
+    Derived(
+        PROXY_ADMIN,
+        parent=PROXY,
+        nonce=1,
+        abi=PROXY_ADMIN_ABI,
+        state=lambda c: {"owner": c[ACCESS]},
+        restricted={
+            "upgradeAndCall": Role.UPGRADER,
+            # either would take the proxy out of reach of the delay
+            "transferOwnership": Role.SEALED,
+            "renounceOwnership": Role.SEALED,
+        },
+    ),
+)

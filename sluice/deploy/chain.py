@@ -1,0 +1,156 @@
+"""The two things a deployment needs of a chain: somebody who reads and somebody who sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from eth_utils.address import to_checksum_address
+from web3.exceptions import TimeExhausted
+
+from sluice.deploy.errors import ChainError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eth_typing import BlockNumber, HexStr
+    from web3 import Web3
+    from web3.types import FilterParams, TxParams
+
+
+@dataclass(frozen=True)
+class Receipt:
+    tx_hash: str
+    block: int
+    gas_used: int
+    success: bool
+
+
+@dataclass(frozen=True)
+class Log:
+    topics: tuple[bytes, ...]
+    data: bytes
+    tx_hash: str
+
+
+class Sender(Protocol):
+    """One account that sends one transaction after the other."""
+
+    @property
+    def address(self) -> str: ...
+
+    def send(self, to: str, data: bytes, value: int) -> Receipt:
+        """Send and wait for the receipt."""
+        ...
+
+
+class Reader(Protocol):
+    def chain_id(self) -> int: ...
+    def genesis_hash(self) -> str: ...
+    def head(self) -> tuple[int, int]:
+        """Number and timestamp of the newest block."""
+        ...
+
+    def code(self, address: str) -> bytes: ...
+    def storage(self, address: str, slot: int) -> bytes: ...
+    def balance(self, address: str) -> int: ...
+    def pending_transactions(self, address: str) -> int: ...
+    def call(self, to: str, data: bytes) -> bytes | None:
+        """What a call answers; `None` where it reverts."""
+        ...
+
+    def logs(self, address: str, first_block: int, topics: Sequence[bytes | None]) -> list[Log]: ...
+    def receipt(self, tx_hash: str) -> Receipt: ...
+
+
+class Web3Reader:
+    def __init__(self, web3: Web3) -> None:
+        self._web3 = web3
+
+    def chain_id(self) -> int:
+        return self._web3.eth.chain_id
+
+    def genesis_hash(self) -> str:
+        return "0x" + bytes(self._web3.eth.get_block(cast("BlockNumber", 0))["hash"]).hex()
+
+    def head(self) -> tuple[int, int]:
+        block = self._web3.eth.get_block("latest")
+        return block["number"], block["timestamp"]
+
+    def code(self, address: str) -> bytes:
+        return bytes(self._web3.eth.get_code(to_checksum_address(address)))
+
+    def storage(self, address: str, slot: int) -> bytes:
+        return bytes(self._web3.eth.get_storage_at(to_checksum_address(address), slot)).rjust(32, b"\0")
+
+    def balance(self, address: str) -> int:
+        return self._web3.eth.get_balance(to_checksum_address(address))
+
+    def pending_transactions(self, address: str) -> int:
+        account = to_checksum_address(address)
+        count = self._web3.eth.get_transaction_count
+        return count(account, "pending") - count(account, "latest")
+
+    def call(self, to: str, data: bytes) -> bytes | None:
+        response = self._web3.provider.make_request(
+            "eth_call",  # type: ignore[arg-type]
+            [{"to": to, "data": "0x" + data.hex()}, "latest"],
+        )
+        if "error" in response:
+            return None
+        return bytes.fromhex(str(response["result"]).removeprefix("0x"))
+
+    def logs(self, address: str, first_block: int, topics: Sequence[bytes | None]) -> list[Log]:
+        query: FilterParams = {
+            "address": to_checksum_address(address),
+            "fromBlock": cast("BlockNumber", first_block),
+            "toBlock": "latest",
+            "topics": [None if t is None else cast("HexStr", "0x" + t.hex()) for t in topics],
+        }
+        return [
+            Log(
+                tuple(bytes(topic) for topic in log["topics"]),
+                bytes(log["data"]),
+                "0x" + bytes(log["transactionHash"]).hex(),
+            )
+            for log in self._web3.eth.get_logs(query)
+        ]
+
+    def receipt(self, tx_hash: str) -> Receipt:
+        return _receipt(self._web3, tx_hash, timeout=10)
+
+
+def _receipt(web3: Web3, tx_hash: str, timeout: float) -> Receipt:
+    try:
+        raw = web3.eth.wait_for_transaction_receipt(cast("HexStr", tx_hash), timeout=timeout, poll_latency=0.02)
+    except TimeExhausted as error:
+        raise ChainError(
+            f"transaction {tx_hash} is not in a block after {timeout:.0f} s; when it is, run the deployment again"
+        ) from error
+    return Receipt(tx_hash, raw["blockNumber"], raw["gasUsed"], raw["status"] == 1)
+
+
+class NodeSender:
+    """Sends from an account that the node itself can sign for: a local chain."""
+
+    def __init__(self, web3: Web3, address: str, timeout: float = 60) -> None:
+        self._web3 = web3
+        self._address = to_checksum_address(address)
+        self._timeout = timeout
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def send(self, to: str, data: bytes, value: int) -> Receipt:
+        transaction: TxParams = {
+            "from": to_checksum_address(self._address),
+            "to": to_checksum_address(to),
+            "data": data,
+            "value": cast("Wei", value),
+        }
+        return _receipt(self._web3, "0x" + bytes(self._web3.eth.send_transaction(transaction)).hex(), self._timeout)
+
+
+if TYPE_CHECKING:
+    from web3.types import Wei
