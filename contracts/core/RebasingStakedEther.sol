@@ -215,7 +215,7 @@ contract RebasingStakedEther is IRebasingStakedEther, EIP712, Nonces {
     // --- Internal ---
 
     function _rate() private view returns (Rate memory) {
-        return Rate({total: VAULT.totalAssets(), supply: TOKEN.totalSupply()});
+        return Rate({total: VAULT.totalAssets(), supply: VAULT.supply()});
     }
 
     /// @dev Shares of `account` that make up `amount`, rounded up; all of them for the whole balance, because below a rate of 1
