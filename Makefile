@@ -57,7 +57,7 @@ lock: .ready ## resolve the dependencies anew into the lock files
 	@$(IN) tools/relock
 
 clean: ## remove what was compiled, cached and reported
-	rm -rf .build .cache build .hypothesis contracts/.cache
+	rm -rf .build .cache build .hypothesis contracts/.cache .toolchain/tmp
 
 distclean: clean ## remove everything that was set up, too
 	rm -rf .venv .toolchain node_modules

@@ -392,6 +392,7 @@ class Toolchain:
         tools = [native_tool(self.root / "node_modules", tool).parent for tool in ("anvil", "forge")]
         below = [path for path in tools if path.is_relative_to(self.root)]
         names = [
+            "tools/bin",
             ".venv/bin",
             *(str(path.relative_to(self.root)) for path in below),
             ".toolchain/bin",
@@ -404,6 +405,10 @@ export VIRTUAL_ENV="$SLUICE_ROOT/.venv"
 export SOLCX_BINARY_PATH="$SLUICE_ROOT/.toolchain/solc"
 export APE_DATA_FOLDER="$SLUICE_ROOT/.toolchain/ape"
 export MPLCONFIGDIR="$SLUICE_ROOT/.toolchain/matplotlib"
+# ape compiles a project below the folder for temporary files in place, and then no longer sees its sources:
+# with a folder of our own that is never so, wherever Sluice was cloned to
+export TMPDIR="$SLUICE_ROOT/.toolchain/tmp"
+mkdir -p "$TMPDIR"
 export FOUNDRY_DISABLE_NIGHTLY_WARNING=1
 """
         for name in ("ape", "matplotlib"):

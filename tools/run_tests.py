@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAIN = ("unit", "integration", "scenario", "adversary", "fork", "regressions", "gas", "invariants")
+OTHERS = {"py", "forge", "canary"}  # folders of tests/ whose tests need no ape
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
 NO_TESTS = 5  # pytest's exit code
 
@@ -25,6 +25,19 @@ def counts(output: str) -> Counter[str]:
         if re.search(r" in [\d.]+s", line) and (found := COUNT.findall(line)):
             return Counter({"errors" if what == "error" else what: int(n) for n, what in found})
     return Counter()
+
+
+def forge_counts(output: str) -> Counter[str]:
+    """The figures of forge's closing line."""
+    found = re.findall(r"(\d+) tests passed, (\d+) failed, (\d+) skipped \(", output)
+    passed, failed, skipped = map(int, found[-1]) if found else (0, 0, 0)
+    return Counter(passed=passed, failed=failed, skipped=skipped)
+
+
+def chain_folders(tests: Path) -> list[str]:
+    """The folders below tests/ that hold tests for ape's runner."""
+    folders = {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")}
+    return [f"tests/{name}" for name in sorted(folders - OTHERS)]
 
 
 def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
@@ -67,10 +80,15 @@ def main(arguments: list[str]) -> int:
     if code:
         print("error: the contracts do not compile", file=sys.stderr)
         return 1
-    pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
-    folders = [f"tests/{name}" for name in CHAIN if (ROOT / "tests" / name).is_dir()]
-    if folders:
+    if not deep:
+        pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
+    if folders := chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *folders])
+    if deep and any((ROOT / "tests/forge").glob("**/*.t.sol")):
+        code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"})
+        if code:
+            failed.append(f"forge (exit {code})")
+        total.update(forge_counts(output))
     bad = total["failed"] + total["errors"]
     print(f"\n{time.monotonic() - start:.0f} s" + (f"; failed: {', '.join(failed)}" if failed else ""))
     skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
