@@ -91,9 +91,7 @@ class Process:
 
     def deploy(self, container: Any, *args: Any, sender: Account, value: int = 0) -> Contract:
         kind = container.contract_type
-        data = encode(
-            [_signature(i) for i in kind.constructor.inputs], [_tuple(i, a) for i, a in _pairs(kind.constructor, args)]
-        )
+        data = _encoded(kind.constructor, args)
         code = kind.deployment_bytecode.bytecode
         address = self.evm.deploy(sender.address, bytes.fromhex(code.removeprefix("0x")) + data, value)
         return Contract(self, to_checksum_address(address), kind)

@@ -1,7 +1,7 @@
 """A core of real contracts for the tests of what stands around it: token, vault, queue and what these need.
 
 One account is governance and oracle at once, so a test sets the rate by a report of its own, without signers. All
-rewards have vested when a report returns: the rate stays where it leaves it. Runs on a node (ape) and in process (pyrevm).
+rewards have vested when a report returns: the rate stays where it leaves it. Runs on a node (ape) and in process.
 """
 
 from __future__ import annotations
