@@ -15,6 +15,10 @@ Epoch = NewType("Epoch", int)
 Timestamp = NewType("Timestamp", int)
 """Seconds since 1970."""
 
+NO_GWEI: Final = Gwei(0)
+NO_WEI: Final = Wei(0)
+GENESIS_SLOT: Final = Slot(0)
+
 WEI_PER_GWEI: Final = 10**9
 WEI_PER_ETHER: Final = 10**18
 GWEI_PER_ETHER: Final = 10**9

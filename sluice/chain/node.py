@@ -1,0 +1,154 @@
+"""The execution node as the consensus side and the oracle use it: JSON-RPC, and anvil's cheat codes where named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import httpx
+from eth_abi.abi import decode, encode
+from eth_utils.crypto import keccak
+
+from sluice.units import Timestamp, Wei
+
+
+class NodeError(Exception):
+    """The node answered with an error."""
+
+    def __init__(self, method: str, code: int, message: str, data: str | None) -> None:
+        self.method = method
+        self.code = code
+        self.data = data
+        super().__init__(f"{method}: {message} (code {code})" + (f", data {data}" if data else ""))
+
+
+class Node(Protocol):
+    """Anything that takes JSON-RPC calls."""
+
+    def request(self, method: str, *params: Any) -> Any: ...  # noqa: ANN401 - JSON
+
+
+class HttpNode:
+    """JSON-RPC over HTTP with one connection."""
+
+    def __init__(self, uri: str, timeout: float = 60.0) -> None:
+        self.uri = uri
+        self._client = httpx.Client(timeout=timeout)
+        self._ids = count(1)
+
+    def request(self, method: str, *params: Any) -> Any:  # noqa: ANN401 - JSON
+        body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
+        response = self._client.post(self.uri, json=body)
+        response.raise_for_status()
+        answer = response.json()
+        if error := answer.get("error"):
+            data = error.get("data")
+            raise NodeError(method, error["code"], error["message"], data if isinstance(data, str) else None)
+        return answer["result"]
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class Block:
+    number: int
+    hash: bytes
+    timestamp: Timestamp
+
+
+@dataclass(frozen=True)
+class Log:
+    block: int
+    index: int
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+def get_block(node: Node, block: int | str = "latest") -> Block:
+    found = node.request("eth_getBlockByNumber", _tag(block), False)
+    return Block(int(found["number"], 16), bytes.fromhex(found["hash"][2:]), Timestamp(int(found["timestamp"], 16)))
+
+
+def block_at(node: Node, time: Timestamp, low: int = 0) -> Block:
+    """The newest block not younger than ``time``; ``low`` is one known to be old enough."""
+    high = get_block(node)
+    if high.timestamp <= time:
+        return high
+    oldest = get_block(node, low)
+    if oldest.timestamp > time:
+        raise ValueError(f"block {low} is younger than {time}")
+    above = high.number
+    while oldest.number + 1 < above:
+        middle = get_block(node, (oldest.number + above) // 2)
+        if middle.timestamp <= time:
+            oldest = middle
+        else:
+            above = middle.number
+    return oldest
+
+
+def get_balance(node: Node, address: str, block: int | str = "latest") -> Wei:
+    return Wei(int(node.request("eth_getBalance", address, _tag(block)), 16))
+
+
+def get_logs(node: Node, address: str, topic: bytes, first: int, last: int) -> list[Log]:
+    found = node.request(
+        "eth_getLogs",
+        {"address": address, "topics": ["0x" + topic.hex()], "fromBlock": hex(first), "toBlock": hex(last)},
+    )
+    logs = [
+        Log(
+            int(item["blockNumber"], 16),
+            int(item["logIndex"], 16),
+            item["address"],
+            tuple(bytes.fromhex(t[2:]) for t in item["topics"]),
+            bytes.fromhex(item["data"][2:]),
+        )
+        for item in found
+    ]
+    return sorted(logs, key=lambda log: (log.block, log.index))
+
+
+def call(
+    node: Node,
+    address: str,
+    signature: str,
+    arguments: Sequence[Any] = (),
+    returns: Sequence[str] = (),
+    block: int | str = "latest",
+) -> tuple[Any, ...]:
+    """A view of a contract, e.g. ``call(node, vault, "rate()", returns=["uint256"])``."""
+    types = signature[signature.index("(") + 1 : -1]
+    data = keccak(text=signature)[:4] + encode(types.split(",") if types else [], arguments)
+    answer = node.request("eth_call", {"to": address, "data": "0x" + data.hex()}, _tag(block))
+    return decode(list(returns), bytes.fromhex(answer[2:]))
+
+
+# --- Anvil ---
+
+
+def mine_at(node: Node, time: Timestamp) -> Block:
+    """One block with exactly this timestamp, however far ahead."""
+    node.request("evm_setNextBlockTimestamp", hex(time))
+    node.request("evm_mine")
+    return get_block(node)
+
+
+def credit(node: Node, address: str, amount: Wei) -> None:
+    """Ether out of nothing, as the consensus layer pays withdrawals (EIP-4895): no code runs."""
+    node.request("anvil_addBalance", address, hex(amount))
+
+
+def _tag(block: int | str) -> str:
+    return hex(block) if isinstance(block, int) else block

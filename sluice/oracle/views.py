@@ -1,0 +1,139 @@
+"""Reads what a report is built from: the contracts at the block of the reference slot, and the consensus layer."""
+
+from dataclasses import dataclass
+
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
+
+from sluice.chain.interface import ConsensusLayer, Stamp
+from sluice.chain.node import Node, call, get_balance, get_block
+from sluice.oracle.report import (
+    ConsensusView,
+    Forecast,
+    Limits,
+    Report,
+    VaultView,
+    build_report,
+    forecast,
+)
+from sluice.oracle.signing import OracleDomain
+from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
+
+CONSENSUS = ("int256", "uint256", "uint256", "uint256")
+
+
+class NothingToReportError(Exception):
+    """The frame that runs now has its report already."""
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Everything the oracle reads, found from its own address."""
+
+    chain_id: int
+    oracle: ChecksumAddress
+    vault: ChecksumAddress
+    queue: ChecksumAddress
+    gateway: ChecksumAddress
+    rewards_vault: ChecksumAddress
+    credentials: bytes
+
+    @property
+    def domain(self) -> OracleDomain:
+        return OracleDomain(self.chain_id, self.oracle)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The frame that runs now, as the oracle contract sees it."""
+
+    slot: Slot
+    time: Timestamp
+    deadline: Timestamp
+    reported: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A report, what it was built from and what it will do."""
+
+    report: Report
+    stamp: Stamp
+    consensus: ConsensusView
+    vault: VaultView
+    limits: Limits
+    forecast: Forecast
+
+
+def find_contracts(node: Node, oracle: str) -> Contracts:
+    def address(of: str, name: str) -> ChecksumAddress:
+        return to_checksum_address(call(node, of, f"{name}()", returns=["address"])[0])
+
+    vault = address(oracle, "vault")
+    return Contracts(
+        chain_id=int(node.request("eth_chainId"), 16),
+        oracle=to_checksum_address(oracle),
+        vault=vault,
+        queue=address(vault, "QUEUE"),
+        gateway=address(vault, "GATEWAY"),
+        rewards_vault=address(vault, "rewardsVault"),
+        credentials=call(node, vault, "CREDENTIALS()", returns=["bytes32"])[0],
+    )
+
+
+def read_expected(node: Node, contracts: Contracts) -> Expected:
+    slot, time, deadline, reported = call(
+        node, contracts.oracle, "expected()", returns=["uint256", "uint256", "uint256", "bool"]
+    )
+    return Expected(Slot(slot), Timestamp(time), Timestamp(deadline), reported)
+
+
+def read_limits(node: Node, contracts: Contracts, block: int | str = "latest") -> Limits:
+    address = call(node, contracts.oracle, "limits()", returns=["address"], block=block)[0]
+    kinds = "(uint16,uint16,uint32,uint32,uint32,uint64)"
+    (values,) = call(node, address, "limits()", returns=[kinds], block=block)
+    return Limits(*values)
+
+
+def read_vault(node: Node, contracts: Contracts, stamp: Stamp) -> VaultView:
+    """The vault at the block of ``stamp``, with what only the newest block can say."""
+
+    def number(of: str, name: str) -> int:
+        value: int = call(node, of, f"{name}()", returns=["uint256"], block=stamp.block)[0]
+        return value
+
+    profit, deposited, _, previous = call(node, contracts.vault, "consensus()", returns=CONSENSUS, block=stamp.block)
+    _, deposited_now, swept_now, newest = call(node, contracts.vault, "consensus()", returns=CONSENSUS)
+    if newest != previous:
+        raise NothingToReportError(f"slot {stamp.slot} has been reported")
+    return VaultView(
+        reference_time=stamp.time,
+        total=Wei(number(contracts.vault, "totalAssets")),
+        supply=Shares(number(contracts.vault, "supply")),
+        open_shares=Shares(number(contracts.queue, "openShares")),
+        deposited=Gwei(deposited),
+        rewards_balance=get_balance(node, contracts.rewards_vault, stamp.block),
+        profit=Gwei(profit),
+        previous_time=Timestamp(previous),
+        validators=number(contracts.oracle, "validators"),
+        deposited_now=Gwei(deposited_now),
+        swept_now=Gwei(swept_now),
+        gateway_balance_now=get_balance(node, contracts.gateway),
+    )
+
+
+def prepare(layer: ConsensusLayer, node: Node, contracts: Contracts) -> Prepared:
+    """The report of the frame that runs now."""
+    layer.sync()
+    expected = read_expected(node, contracts)
+    if expected.reported:
+        raise NothingToReportError(
+            f"slot {expected.slot} has been reported; the next frame starts at {expected.deadline}"
+        )
+    stamp = layer.stamp(expected.slot)
+    consensus = layer.view(expected.slot, contracts.credentials)
+    vault = read_vault(node, contracts, stamp)
+    limits = read_limits(node, contracts)
+    report = build_report(consensus, vault, limits)
+    now = get_block(node).timestamp
+    return Prepared(report, stamp, consensus, vault, limits, forecast(report, vault, limits, now))
