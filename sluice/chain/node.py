@@ -1,5 +1,6 @@
 """The execution node as the consensus side and the oracle use it: JSON-RPC, and anvil's cheat codes where named."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -80,18 +81,18 @@ def get_block(node: Node, block: int | str = "latest") -> Block:
     return Block(int(found["number"], 16), bytes.fromhex(found["hash"][2:]), Timestamp(int(found["timestamp"], 16)))
 
 
-def block_at(node: Node, time: Timestamp, low: int = 0) -> Block:
-    """The newest block not younger than ``time``; ``low`` is one known to be old enough."""
+def block_at(node: Node, at: Timestamp, low: int = 0) -> Block:
+    """The newest block not after ``at``; ``low`` is one known to be old enough."""
     high = get_block(node)
-    if high.timestamp <= time:
+    if high.timestamp <= at:
         return high
     oldest = get_block(node, low)
-    if oldest.timestamp > time:
-        raise ValueError(f"block {low} is younger than {time}")
+    if oldest.timestamp > at:
+        raise ValueError(f"block {low} is younger than {at}")
     above = high.number
     while oldest.number + 1 < above:
         middle = get_block(node, (oldest.number + above) // 2)
-        if middle.timestamp <= time:
+        if middle.timestamp <= at:
             oldest = middle
         else:
             above = middle.number
@@ -135,12 +136,24 @@ def call(
     return decode(list(returns), bytes.fromhex(answer[2:]))
 
 
+def send(node: Node, transaction: dict[str, str], timeout: float = 10.0) -> dict[str, Any]:
+    """From an account the node holds the key of; waits for the receipt, which may be one of a failure."""
+    sent = node.request("eth_sendTransaction", transaction)
+    end = time.monotonic() + timeout
+    while (receipt := node.request("eth_getTransactionReceipt", sent)) is None:
+        if time.monotonic() > end:
+            raise TimeoutError(f"transaction {sent} is not in a block after {timeout:.0f} s")
+        time.sleep(0.005)
+    found: dict[str, Any] = receipt
+    return found
+
+
 # --- Anvil ---
 
 
-def mine_at(node: Node, time: Timestamp) -> Block:
+def mine_at(node: Node, at: Timestamp) -> Block:
     """One block with exactly this timestamp, however far ahead."""
-    node.request("evm_setNextBlockTimestamp", hex(time))
+    node.request("evm_setNextBlockTimestamp", hex(at))
     node.request("evm_mine")
     return get_block(node)
 

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Final
 
 from sluice.chain.interface import ConsensusLayer, Status
-from sluice.chain.node import Node, get_block
+from sluice.chain.node import Node, send
 from sluice.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, Gwei, Slot, Wei, gwei_to_wei
 
 PPM: Final = 1_000_000
@@ -48,11 +48,7 @@ def tips_of(seed: int, period: int, balance: Gwei, seconds: int, yearly_rate: in
 
 def pay(node: Node, sender: str, receiver: str, amount: Wei) -> int:
     """An ordinary transaction from an account the node holds the key of; returns what its gas cost, wei."""
-    sent = node.request("eth_sendTransaction", {"from": sender, "to": receiver, "value": hex(amount)})
-    receipt = node.request("eth_getTransactionReceipt", sent)
-    if receipt is None:  # the node does not mine by itself
-        node.request("evm_mine")
-        receipt = node.request("eth_getTransactionReceipt", sent)
+    receipt = send(node, {"from": sender, "to": receiver, "value": hex(amount)})
     if int(receipt["status"], 16) != 1:
-        raise ValueError(f"{receiver} refused {amount} wei in block {get_block(node).number}")
+        raise ValueError(f"{receiver} refused {amount} wei")
     return int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
