@@ -1,13 +1,21 @@
-"""The protocol is deployed once a session, through the real engine; ape's isolation takes every test back to it."""
+"""The protocol is deployed once a session, through the real engine; ape's isolation takes every test back to it.
+
+ape is imported where it is needed: the tests in `py/` run without it and start no node.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.protocol import Protocol, deploy_protocol
+if TYPE_CHECKING:
+    from tests.protocol import Protocol
 
 
 @pytest.fixture(scope="session")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Protocol:
     """Request it in every test on the chain, or through a fixture of session scope: isolation keeps what is early."""
+    from tests.protocol import deploy_protocol
+
     return deploy_protocol(tmp_path_factory.mktemp("deployment") / "local.json")
