@@ -40,7 +40,7 @@ class NodeClock:
 
 @dataclass
 class SmallCore:
-    """The contracts, and a report of gains (gwei, all ever) that is kept between calls."""
+    """The contracts, by name."""
 
     clock: Any
     governance: Any
@@ -51,7 +51,6 @@ class SmallCore:
     gateway: Any
     rewards_vault: Any
     descriptor: Any
-    gained: int = 0
 
     @classmethod
     def deploy(cls, project: Any, governance: Any, fees: Any, clock: Any = None) -> SmallCore:
@@ -139,12 +138,17 @@ class SmallCore:
         """A report without news, which covers every request made before."""
         self._report(0, 0)
 
+    @property
+    def gained(self) -> int:
+        """Gwei that reports have added on the consensus layer, all together."""
+        return int(self.vault.consensus()[0])
+
     def _report(self, gain: int, rewards: int) -> None:
-        self.gained += gain
+        gained = self.gained + gain
         self.clock.pass_time(2)
         report = {
             "referenceTime": self.clock.now,
-            "consensusBalance": self.gained,
+            "consensusBalance": gained,
             "provision": 0,
             "withdrawn": 0,
             "deposited": 0,

@@ -503,7 +503,7 @@ def in_process(project):
     return process, admin, token, splitter, [process.account(10 + i) for i in range(MEMBERS)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_sums_are_exact_whatever_happens(in_process, steps):
     """Held by any sequence: nothing is lost, nothing is paid twice, each is owed its exact share less the carry.
