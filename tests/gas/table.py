@@ -13,7 +13,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Row:
-    """One operation. Peers' figures are from the research notes: measured there the same way, quoted where marked (q)."""
+    """One operation. Peers: measured the same way (research notes), quoted where marked (q)."""
 
     operation: str
     bound: int
