@@ -18,7 +18,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sluice.chain.node import HttpNode
-from sluice.chain.state import Rules
 from sluice.chain.system_contracts import install_system_contracts
 from sluice.demo.books import Account as Line
 from sluice.demo.books import Books, Check, ConservationError, require
@@ -63,27 +62,12 @@ def build_world(console: Console) -> World:
         raise click.ClickException(f"the deployment is not what was planned: {result.differences}")
     console.print(f"{len(result.plan.steps)} steps deployed and verified, {result.registry.gas_used:,} gas")
 
-    wanted = {member.key for member in params.oracle.members}
-    keys = [account for account in ape.accounts.test_accounts if account.address in wanted]
-    setting = Setting(
-        web3=provider.web3,
-        node=HttpNode(provider.uri),
-        addresses=result.plan.addresses,
-        abis={
-            name: [entry.model_dump(mode="json", by_alias=True) for entry in item.contract_type.abi]
-            for name, item in contracts.items()
-        },
-        genesis_time=result.registry.genesis_time,
-        frame_slots=params.oracle.frame,
-        seconds_per_slot=params.oracle.slot,
-        deposit_contract=params.external.deposit_contract,
-        governor=params.governance.governor.account,
-        guardian=params.governance.guardian.account,
-        depositor=params.governance.depositor.account,
-        keys=[Account.from_key(account.private_key) for account in keys],
-        quorum=params.oracle.quorum,
-    )
-    return World(setting, Rules())
+    abis = {
+        name: [entry.model_dump(mode="json", by_alias=True) for entry in item.contract_type.abi]
+        for name, item in contracts.items()
+    }
+    keys = [Account.from_key(account.private_key) for account in ape.accounts.test_accounts]
+    return World(Setting.of(provider.web3, HttpNode(provider.uri), result, abis, keys))
 
 
 def play(story: Story, console: Console) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
@@ -20,6 +20,7 @@ from sluice.chain.node import Node, get_block, mine_at
 from sluice.chain.passing import pay
 from sluice.chain.standin import Frames, StandIn
 from sluice.chain.state import Rules
+from sluice.deploy.engine import Result
 from sluice.oracle.views import Contracts, Prepared, find_contracts, prepare
 from sluice.units import NO_WEI, Slot, Timestamp, Wei
 
@@ -59,18 +60,44 @@ class Setting:
     frame_slots: int
     seconds_per_slot: int
     deposit_contract: str
-    governor: str
     guardian: str
     depositor: str
     keys: Sequence[LocalAccount]
     """Signing keys of the committee."""
     quorum: int
 
+    @classmethod
+    def of(
+        cls,
+        web3: Web3,
+        node: Node,
+        result: Result,
+        abis: Mapping[str, Sequence[Mapping[str, Any]]],
+        keys: Sequence[LocalAccount],
+    ) -> Self:
+        """The setting of a deployment; of `keys`, those of its members count."""
+        params = result.plan.params
+        wanted = {member.key for member in params.oracle.members}
+        return cls(
+            web3=web3,
+            node=node,
+            addresses=result.plan.addresses,
+            abis=abis,
+            genesis_time=result.registry.genesis_time,
+            frame_slots=params.oracle.frame,
+            seconds_per_slot=params.oracle.slot,
+            deposit_contract=params.external.deposit_contract,
+            guardian=params.governance.guardian.account,
+            depositor=params.governance.depositor.account,
+            keys=[key for key in keys if key.address in wanted],
+            quorum=params.oracle.quorum,
+        )
+
 
 class World:
     """Sends transactions for people, reads contracts, keeps the time of both layers."""
 
-    def __init__(self, setting: Setting, rules: Rules) -> None:
+    def __init__(self, setting: Setting, rules: Rules | None = None) -> None:
         self.setting = setting
         self.web3 = setting.web3
         self.node = setting.node
@@ -88,7 +115,7 @@ class World:
             deposit_contract=setting.deposit_contract,
             spec=ChainSpec(Timestamp(setting.genesis_time), setting.seconds_per_slot),
             frames=Frames(Slot(0), setting.frame_slots),
-            rules=rules,
+            rules=rules or Rules(),
             first_block=get_block(setting.node).number,
         )
 

@@ -16,11 +16,12 @@ DEV = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
 @contextmanager
-def running_anvil() -> Iterator[HttpNode]:
+def running_anvil(*options: str) -> Iterator[HttpNode]:
+    """A node with the system contracts. ``options`` go to anvil, e.g. ``"--fork-url", uri``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["anvil", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague", "--silent"]
+    command = ["anvil", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague", "--silent", *options]
     with subprocess.Popen(command) as process, HttpNode(f"http://127.0.0.1:{port}") as node:
         try:
             for _ in range(200):
@@ -30,6 +31,8 @@ def running_anvil() -> Iterator[HttpNode]:
                 except httpx.TransportError:
                     time.sleep(0.05)
             for address, contract in system_contracts().items():
+                if node.request("eth_getCode", address, "latest") != "0x":
+                    continue
                 for slot, value in contract["storage"].items():
                     node.request("anvil_setStorageAt", address, "0x" + int(slot, 16).to_bytes(32, "big").hex(), value)
                 node.request("anvil_setCode", address, contract["code"])
