@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo test test-deep lint fmt bench shell console lock clean distclean
+.PHONY: help setup .ready compile demo test test-deep lint fmt bench shell console chain lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -55,6 +55,9 @@ console: .ready ## ape's console on a fresh local chain
 
 lock: .ready ## resolve the dependencies anew into the lock files
 	@$(IN) tools/relock
+
+chain: .ready ## a local chain that stays, at 127.0.0.1:8545; then, in `make shell`, ape run deploy, stake, status ...
+	@$(IN) exec anvil --host 127.0.0.1 --port 8545 --hardfork prague --accounts 30 $(ARGS)
 
 clean: ## remove what was compiled, cached and reported
 	rm -rf .build .cache build .hypothesis contracts/.cache .toolchain/tmp

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from eth_utils.address import to_checksum_address
-from web3.exceptions import TimeExhausted
+from web3.exceptions import TimeExhausted, Web3Exception
 
 from sluice.deploy.errors import ChainError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from eth_typing import BlockNumber, HexStr
     from web3 import Web3
-    from web3.types import FilterParams, TxParams
+    from web3.types import FilterParams, TxParams, Wei
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class Log:
     topics: tuple[bytes, ...]
     data: bytes
     tx_hash: str
+
+
+class Reverted(Exception):  # noqa: N818  a fact, not a failure of ours
+    """A call reverted."""
+
+    def __init__(self, data: bytes, message: str) -> None:
+        self.data = data
+        super().__init__(message)
 
 
 class Sender(Protocol):
@@ -55,8 +63,8 @@ class Reader(Protocol):
     def storage(self, address: str, slot: int) -> bytes: ...
     def balance(self, address: str) -> int: ...
     def pending_transactions(self, address: str) -> int: ...
-    def call(self, to: str, data: bytes) -> bytes | None:
-        """What a call answers; `None` where it reverts."""
+    def call(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0) -> bytes:
+        """What a call answers. Raises `Reverted`."""
         ...
 
     def logs(self, address: str, first_block: int, topics: Sequence[bytes | None]) -> list[Log]: ...
@@ -91,13 +99,19 @@ class Web3Reader:
         count = self._web3.eth.get_transaction_count
         return count(account, "pending") - count(account, "latest")
 
-    def call(self, to: str, data: bytes) -> bytes | None:
+    def call(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0) -> bytes:
+        transaction = {"to": to, "data": "0x" + data.hex(), "value": hex(value)}
+        if sender is not None:
+            transaction["from"] = sender
         response = self._web3.provider.make_request(
             "eth_call",  # type: ignore[arg-type]
-            [{"to": to, "data": "0x" + data.hex()}, "latest"],
+            [transaction, "latest"],
         )
-        if "error" in response:
-            return None
+        if error := response.get("error"):
+            detail: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}
+            data_text = detail.get("data")
+            known = isinstance(data_text, str) and data_text.startswith("0x")
+            raise Reverted(bytes.fromhex(str(data_text)[2:]) if known else b"", str(detail.get("message")))
         return bytes.fromhex(str(response["result"]).removeprefix("0x"))
 
     def logs(self, address: str, first_block: int, topics: Sequence[bytes | None]) -> list[Log]:
@@ -117,10 +131,11 @@ class Web3Reader:
         ]
 
     def receipt(self, tx_hash: str) -> Receipt:
-        return _receipt(self._web3, tx_hash, timeout=10)
+        return wait_for_receipt(self._web3, tx_hash, timeout=10)
 
 
-def _receipt(web3: Web3, tx_hash: str, timeout: float) -> Receipt:
+def wait_for_receipt(web3: Web3, tx_hash: str, timeout: float) -> Receipt:
+    """Of a transaction that was sent. `timeout` in seconds."""
     try:
         raw = web3.eth.wait_for_transaction_receipt(cast("HexStr", tx_hash), timeout=timeout, poll_latency=0.02)
     except TimeExhausted as error:
@@ -149,8 +164,8 @@ class NodeSender:
             "data": data,
             "value": cast("Wei", value),
         }
-        return _receipt(self._web3, "0x" + bytes(self._web3.eth.send_transaction(transaction)).hex(), self._timeout)
-
-
-if TYPE_CHECKING:
-    from web3.types import Wei
+        try:
+            tx_hash = self._web3.eth.send_transaction(transaction)
+        except Web3Exception as error:
+            raise ChainError(f"the node refuses the transaction: {error}") from error
+        return wait_for_receipt(self._web3, "0x" + bytes(tx_hash).hex(), self._timeout)

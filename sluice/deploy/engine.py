@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 from sluice.deploy.abi import decode_result, plain
 from sluice.deploy.addresses import CREATE2_DEPLOYER
 from sluice.deploy.catalog import Resolved
+from sluice.deploy.chain import Reverted
 from sluice.deploy.errors import ChainError, DeploymentError, RegistryError
 from sluice.deploy.plan import Configure, Deploy, make_plan
 from sluice.deploy.registry import ContractRecord, Registry, StepRecord
@@ -93,6 +94,33 @@ def prepare(params: Params, artifacts: Mapping[str, Artifact], reader: Reader, d
     plan = make_plan(params, Resolved(registry.genesis_time), artifacts, deployer)
     statuses = tuple(_status(step, registry, reader) for step in plan.steps)
     return Job(plan, registry, path, statuses, restarted)
+
+
+def require_chain(params: Params, registry: Registry, reader: Reader) -> None:
+    """That the connected chain is the one where `registry` was recorded."""
+    if (chain_id := reader.chain_id()) != registry.chain_id or params.network != registry.network:
+        raise ChainError(
+            f"the chain has id {chain_id}, the deployment is recorded for {registry.network!r} with id "
+            f"{registry.chain_id}: choose another --network or --params"
+        )
+    if reader.genesis_hash() != registry.genesis_hash:
+        raise ChainError("the chain is not the one that is recorded (it was restarted?): run `ape run deploy` on it")
+    if not registry.complete:
+        raise RegistryError("the recorded deployment was not finished: run `ape run deploy` again")
+
+
+def verify_recorded(
+    params: Params, artifacts: Mapping[str, Artifact], reader: Reader, path: Path
+) -> tuple[Finding, ...]:
+    """Compare a recorded deployment with the chain. Reads only."""
+    registry = Registry.read(path)
+    require_chain(params, registry, reader)
+    if registry.params_hash != params.hash:
+        raise RegistryError(
+            f"the parameters have changed since the deployment: {registry.params_hash}, now {params.hash}"
+        )
+    plan = make_plan(params, Resolved(registry.genesis_time), artifacts, registry.deployer)
+    return tuple(verify(plan, registry, reader))
 
 
 def deploy(
@@ -192,8 +220,11 @@ def _status(step: Step, registry: Registry, reader: Reader) -> Status:
 
 
 def _holds(check: Check, reader: Reader) -> bool:
-    answer = reader.call(check.to, check.call)
-    if not answer:
+    try:
+        answer = reader.call(check.to, check.call)
+    except Reverted:
+        return False
+    if not answer:  # no contract there yet
         return False
     values = [plain(value) for value in decode_result(check.function, answer)]
     return (values[0] if len(values) == 1 else values) == check.expected

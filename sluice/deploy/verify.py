@@ -6,18 +6,20 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from sluice.deploy.abi import decode_result, plain
 from sluice.deploy.catalog import ACCESS, PROXY, PROXY_ADMIN, PROXY_IMPLEMENTATION, Role
+from sluice.deploy.chain import Reverted
 from sluice.deploy.plan import FUNCTION_ROLE_TOPIC, ROLE_GRANTED_TOPIC, ROLE_REVOKED_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sluice.deploy.chain import Reader
-    from sluice.deploy.plan import Plan
+    from sluice.deploy.plan import Check, Plan
     from sluice.deploy.registry import Registry
 
 ADMIN_SLOT = int.from_bytes(keccak(text="eip1967.proxy.admin"), "big") - 1
@@ -45,20 +47,24 @@ def verify(plan: Plan, registry: Registry, reader: Reader) -> Iterator[Finding]:
     """Every comparison, those that hold included."""
     yield from _codes(plan, registry, reader)
     for check in plan.checks:
-        answer = reader.call(check.to, check.call)
-        if answer is None:
-            actual: object = "reverts"
-        else:
-            try:
-                values = [plain(value) for value in decode_result(check.function, answer)]
-                actual = values[0] if len(values) == 1 else values
-            except ValueError:
-                actual = "0x" + answer.hex()
+        actual = _answer(check, reader)
         yield Finding(check.subject, check.label, check.kind, check.expected, actual)
     yield from _proxy(plan, reader)
     yield from _delays(plan, reader)
     yield from _members(plan, registry, reader)
     yield from _function_roles(plan, registry, reader)
+
+
+def _answer(check: Check, reader: Reader) -> object:
+    try:
+        answer = reader.call(check.to, check.call)
+    except Reverted:
+        return "reverts"
+    try:
+        values = [plain(value) for value in decode_result(check.function, answer)]
+    except DecodingError:
+        return "0x" + answer.hex()
+    return values[0] if len(values) == 1 else values
 
 
 def _codes(plan: Plan, registry: Registry, reader: Reader) -> Iterator[Finding]:

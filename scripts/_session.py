@@ -1,0 +1,142 @@
+"""What the scripts share: ape's account and provider brought together with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import ape
+import click
+from eth_utils.address import to_checksum_address
+from rich.console import Console
+from web3.exceptions import Web3Exception
+
+from sluice.chain.system_contracts import SystemContractError
+from sluice.client import ActionError, Client
+from sluice.deploy.artifacts import Artifact, load_artifacts
+from sluice.deploy.chain import Web3Reader, wait_for_receipt
+from sluice.deploy.engine import require_chain
+from sluice.deploy.errors import ChainError, DeploymentError
+from sluice.deploy.params import Params, load_params
+from sluice.deploy.registry import Registry
+
+if TYPE_CHECKING:
+    from ape.api import AccountAPI, ProviderAPI
+    from web3 import Web3
+
+    from sluice.deploy.chain import Receipt
+
+ROOT = Path(__file__).resolve().parent.parent
+PARAMS = ROOT / "deployments" / "params"
+REGISTRIES = ROOT / "deployments" / "artifacts"
+
+console = Console(soft_wrap=True)
+
+
+class ApeSender:
+    """Signs with an ape account, sends through the node ape is connected to."""
+
+    def __init__(self, provider: ProviderAPI, account: AccountAPI, timeout: float = 600) -> None:
+        self._provider = provider
+        self._web3: Web3 = cast("Any", provider).web3
+        self._account = account
+        self._timeout = timeout
+
+    @property
+    def address(self) -> str:
+        return str(self._account.address)
+
+    def send(self, to: str, data: bytes, value: int) -> Receipt:
+        eth = self._web3.eth
+        sender = to_checksum_address(self.address)
+        fields = {"from": sender, "to": to_checksum_address(to), "data": "0x" + data.hex(), "value": value}
+        try:
+            tip = eth.max_priority_fee
+            base = eth.get_block("latest").get("baseFeePerGas", 0)
+            transaction = self._provider.network.ecosystem.create_transaction(
+                sender=sender,
+                receiver=to,
+                data=data,
+                value=value,
+                nonce=eth.get_transaction_count(sender),
+                chainId=eth.chain_id,
+                gas=eth.estimate_gas(cast("Any", fields)) * 11 // 10,
+                maxFeePerGas=2 * base + tip,
+                maxPriorityFeePerGas=tip,
+                type=2,
+            )
+            signed = self._account.sign_transaction(transaction)
+            if signed is None:
+                raise ChainError(f"{self.address} did not sign")
+            tx_hash = eth.send_raw_transaction(signed.serialize_transaction())
+        except Web3Exception as error:
+            raise ChainError(f"the node refuses the transaction: {error}") from error
+        return wait_for_receipt(self._web3, "0x" + bytes(tx_hash).hex(), self._timeout)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A deployed protocol and the account that uses it."""
+
+    params: Params
+    client: Client
+    sender: ApeSender
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Failures that are nobody's bug become one line."""
+    try:
+        yield
+    except (ActionError, DeploymentError, SystemContractError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--params and --registry of every script."""
+    function = click.option(
+        "--registry",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Where the deployment is recorded.  [default: deployments/artifacts/<network>.json]",
+    )(function)
+    return click.option(
+        "--params",
+        "params_path",
+        type=click.Path(path_type=Path),
+        default=PARAMS / "local.yaml",
+        help="Parameter file of the deployment.  [default: deployments/params/local.yaml]",
+    )(function)
+
+
+def compiled() -> dict[str, Artifact]:
+    """The project's contracts; ape compiles what has changed."""
+    ape.project.load_contracts()
+    return load_artifacts(Path(ape.project.manifest_path))
+
+
+def choose_account(account: AccountAPI | None, params: Params, index: int) -> AccountAPI:
+    """The one given; on a local chain else the test account that params/local.yaml has for this purpose."""
+    if account is not None:
+        return account
+    if params.local:
+        return cast("AccountAPI", ape.accounts.test_accounts[index])
+    raise click.ClickException("Give the account with --account <alias>; `ape accounts list` shows them.")
+
+
+def registry_path(params: Params, given: Path | None) -> Path:
+    return given or REGISTRIES / f"{params.network}.json"
+
+
+def open_session(
+    provider: ProviderAPI, params_path: Path, registry: Path | None, account: AccountAPI | None, index: int
+) -> Session:
+    """For everything that needs a deployment."""
+    params = load_params(params_path)
+    reader = Web3Reader(cast("Any", provider).web3)
+    recorded = Registry.read(registry_path(params, registry))
+    require_chain(params, recorded, reader)
+    sender = ApeSender(provider, choose_account(account, params, index))
+    return Session(params, Client(reader, recorded, compiled()), sender)
