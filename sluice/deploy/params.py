@@ -164,6 +164,11 @@ class Governance(_Section):
             ("upgrader.delay", self.upgrader.delay),
             ("registrar.delay", self.registrar.delay),
             ("target_admin_delay", self.target_admin_delay),
+            ("governor.grant_delay", self.governor.grant_delay),
+            ("upgrader.grant_delay", self.upgrader.grant_delay),
+            ("guardian.grant_delay", self.guardian.grant_delay),
+            ("depositor.grant_delay", self.depositor.grant_delay),
+            ("registrar.grant_delay", self.registrar.grant_delay),
         ):
             if self.admin.delay < delay:
                 raise ValueError(f"admin.delay {self.admin.delay} s must be at least {name} {delay} s")
