@@ -75,6 +75,18 @@ def give_ether(account: Any, wei: int) -> None:
     ape.chain.provider.make_request("anvil_setBalance", [address, hex(balance + wei)])
 
 
+def force_with_code(payer: AccountAPI, target: Any, wei: int) -> None:
+    """Ether of ``payer`` for ``target`` out of a contract that destroys itself: no code of the target runs."""
+    give_ether(payer, wei)
+    before = ape.chain.provider.get_balance(str(target.address))
+    data = ape.project.ForcedEther.constructor.encode_input(target.address)
+    code = bytes(ape.project.ForcedEther.contract_type.deployment_bytecode.to_bytes())
+    ape.chain.provider.web3.eth.wait_for_transaction_receipt(
+        ape.chain.provider.web3.eth.send_transaction({"from": payer.address, "value": wei, "data": code + data})
+    )
+    assert ape.chain.provider.get_balance(str(target.address)) == before + wei
+
+
 def stake(protocol: Protocol, who: AccountAPI, assets: int, receiver: Any = None) -> int:
     """Stake ``assets`` wei of ``who``, who is given them first; returns the shares that ``receiver`` got."""
     receiver = who if receiver is None else receiver
