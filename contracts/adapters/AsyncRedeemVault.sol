@@ -13,7 +13,8 @@ import {IStakedEther} from "../interfaces/IStakedEther.sol";
 import {IStakingVault} from "../interfaces/IStakingVault.sol";
 import {IWithdrawalQueue} from "../interfaces/IWithdrawalQueue.sol";
 import {IWrappedEther} from "../interfaces/IWrappedEther.sol";
-import {ERC7575_VAULT_ID, GWEI} from "../libraries/Constants.sol";
+import {GWEI} from "../libraries/Constants.sol";
+import {ERC7575} from "../libraries/ERC7575.sol";
 
 /// @title Asynchronous redeem vault
 /// @notice See {IAsyncRedeemVault}.
@@ -41,13 +42,6 @@ contract AsyncRedeemVault is IAsyncRedeemVault {
 
     /// @inheritdoc IAsyncRedeemVault
     uint256 public constant MAX_VIEWED = 32;
-
-    /// @dev ERC-165 ids of the parts of ERC-7575.
-    bytes4 private constant ERC7575_MINIMAL_ID = 0x50a526d6;
-    bytes4 private constant ERC7575_DEPOSIT_ID = 0xc1f329ef;
-    bytes4 private constant ERC7575_MINT_ID = 0xe1550342;
-    bytes4 private constant ERC7575_REDEEM_ID = 0x2fd7d42a;
-    bytes4 private constant ERC7575_WITHDRAW_ID = 0x70dec094;
 
     IWrappedEther private immutable ASSET;
     IStakedEther private immutable SHARE;
@@ -281,8 +275,7 @@ contract AsyncRedeemVault is IAsyncRedeemVault {
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 id) external pure returns (bool) {
         return id == type(IERC165).interfaceId || id == type(IERC7540Operator).interfaceId
-            || id == type(IERC7540Redeem).interfaceId || id == ERC7575_VAULT_ID || id == ERC7575_MINIMAL_ID
-            || id == ERC7575_DEPOSIT_ID || id == ERC7575_MINT_ID || id == ERC7575_REDEEM_ID || id == ERC7575_WITHDRAW_ID;
+            || id == type(IERC7540Redeem).interfaceId || ERC7575.isVaultId(id);
     }
 
     // --- Internal ---

@@ -15,8 +15,9 @@ import {IStakedEther} from "../interfaces/IStakedEther.sol";
 import {BeaconDeposit, ConsensusReport, IStakingVault} from "../interfaces/IStakingVault.sol";
 import {IWithdrawalGateway} from "../interfaces/IWithdrawalGateway.sol";
 import {IWithdrawalQueue} from "../interfaces/IWithdrawalQueue.sol";
-import {BPS, ERC7575_VAULT_ID, ETHER, GWEI} from "../libraries/Constants.sol";
+import {BPS, ETHER, GWEI} from "../libraries/Constants.sol";
 import {DepositData} from "../libraries/DepositData.sol";
+import {ERC7575} from "../libraries/ERC7575.sol";
 
 /// @title Staking vault
 /// @notice See {IStakingVault}.
@@ -327,7 +328,7 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 id) external pure returns (bool) {
-        return id == type(IERC165).interfaceId || id == type(IERC7535).interfaceId || id == ERC7575_VAULT_ID;
+        return id == type(IERC165).interfaceId || id == type(IERC7535).interfaceId || ERC7575.isVaultId(id);
     }
 
     // --- Core and modules ---

@@ -10,8 +10,5 @@ uint256 constant GWEI = 1e9;
 /// @dev One hundred percent in basis points.
 uint256 constant BPS = 10_000;
 
-/// @dev ERC-165 id of an ERC-7575 vault.
-bytes4 constant ERC7575_VAULT_ID = 0x2f0a18c5;
-
 /// @dev ERC-165 id of an ERC-7575 share: `vault(address)`.
 bytes4 constant ERC7575_SHARE_ID = 0xf815c03d;

@@ -148,6 +148,11 @@ def test_supports_interface(vault, identity, signatures):
     assert vault.supportsInterface(bytes.fromhex(identity)) is True
 
 
+@pytest.mark.parametrize("signatures", [MINIMAL, DEPOSIT, MINT, REDEEM, WITHDRAW])
+def test_the_staking_vault_names_the_parts_of_erc7575_too(core, signatures):
+    assert core.vault.supportsInterface(interface(*signatures)) is True
+
+
 @pytest.mark.parametrize("identity", ["ce3bbe50", "ffffffff", "00000000"])
 def test_supports_no_interface_it_does_not_have(vault, identity):
     """0xce3bbe50 stands for asynchronous deposits; ERC-165 wants false for 0xffffffff."""
