@@ -14,8 +14,10 @@ from typing import Any
 
 import ape
 from ape.api import AccountAPI, ReceiptAPI
+from eth_abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
 
 from sluice.model import VaultModel, VaultTerms
 from sluice.oracle.report import Report
@@ -100,6 +102,13 @@ def deposit_to_beacon(protocol: Protocol, *gwei: int) -> ReceiptAPI:
     """Send buffer to the real deposit contract, one deposit per amount; it checks no keys."""
     deposits = [(bytes([0x80 + index]) * 48, bytes([0xC0 + index]) * 96, amount) for index, amount in enumerate(gwei)]
     return protocol.act(protocol.actors.depositor, protocol.vault.depositToBeacon, deposits)
+
+
+def send_raw(sender: AccountAPI, target: Any, signature: str, *args: Any) -> ReceiptAPI:
+    """Call by signature: for functions that ape takes for views, or whose overloads it cannot tell apart."""
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    values = [getattr(value, "address", value) for value in args]
+    return sender.transfer(target, 0, data=keccak(text=signature)[:4] + encode(types, values))
 
 
 # --- Reports straight to the vault ---
