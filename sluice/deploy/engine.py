@@ -93,6 +93,8 @@ def prepare(params: Params, artifacts: Mapping[str, Artifact], reader: Reader, d
     registry, restarted = _open_registry(params, reader, deployer, path)
     plan = make_plan(params, Resolved(registry.genesis_time), artifacts, deployer)
     statuses = tuple(_status(step, registry, reader) for step in plan.steps)
+    if not path.exists() and Status.FOUND in statuses:
+        registry.first_block = 0  # the record is lost, and with it where to begin to look for logs
     return Job(plan, registry, path, statuses, restarted)
 
 
