@@ -81,7 +81,7 @@ contract RejectsEther {
 }
 
 /// @dev An account with code: takes ether, and signs by keeping digests (ERC-1271).
-contract ContractWallet {
+contract SigningWallet {
     mapping(bytes32 digest => bool) public agreed;
 
     receive() external payable {}

@@ -53,6 +53,7 @@ interface Vm {
     function startPrank(address sender, address origin) external;
     function stopPrank() external;
     function store(address target, bytes32 slot, bytes32 value) external;
+    function toBase64(bytes calldata data) external pure returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;

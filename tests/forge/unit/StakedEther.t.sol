@@ -6,7 +6,7 @@ import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.so
 
 import {IStakedEther} from "../../../contracts/interfaces/IStakedEther.sol";
 import {Deployment} from "../support/Deployment.sol";
-import {ContractWallet} from "../support/Helpers.sol";
+import {SigningWallet} from "../support/Helpers.sol";
 
 contract StakedEtherTest is Deployment {
     bytes32 private constant PERMIT_TYPEHASH =
@@ -196,7 +196,7 @@ contract StakedEtherTest is Deployment {
     }
 
     function test_PermitOfAContract() external {
-        ContractWallet wallet = new ContractWallet();
+        SigningWallet wallet = new SigningWallet();
         bytes32 digest = _digest(address(wallet), 5 ether, 0, block.timestamp);
         vm.expectRevert(abi.encodeWithSelector(IStakedEther.ERC2612InvalidSigner.selector, address(0), address(wallet)));
         token.permit(address(wallet), bob, 5 ether, block.timestamp, hex"1234");
@@ -206,7 +206,7 @@ contract StakedEtherTest is Deployment {
     }
 
     function test_PermitByTheKeyOfADelegatedAccount() external {
-        vm.etch(alice, address(new ContractWallet()).code); // its code agrees to nothing
+        vm.etch(alice, address(new SigningWallet()).code); // its code agrees to nothing
         bytes memory signature = sign(keyOfName("alice"), _digest(alice, 5 ether, 0, block.timestamp));
         token.permit(alice, bob, 5 ether, block.timestamp, signature);
         vm.assertEq(token.allowance(alice, bob), 5 ether);

@@ -9,7 +9,7 @@ import {BeaconDeposit, ConsensusReport, IStakingVault} from "../../../contracts/
 import {IWithdrawalGateway} from "../../../contracts/interfaces/IWithdrawalGateway.sol";
 import {Deployment} from "../support/Deployment.sol";
 import {AccessManagedError, OfficialDepositContract, Vault, VaultConfig} from "../support/Faces.sol";
-import {ContractWallet, ReentrantModule, RejectsEther, ScriptedModule} from "../support/Helpers.sol";
+import {SigningWallet, ReentrantModule, RejectsEther, ScriptedModule} from "../support/Helpers.sol";
 
 /// @dev The whole of StakingVault in exact numbers. Fast: the mutation run asks it about every mutant.
 contract StakingVaultTest is Deployment {
@@ -247,7 +247,7 @@ contract StakingVaultTest is Deployment {
     }
 
     function test_RefundBringsGas() external {
-        ContractWallet wallet = new ContractWallet();
+        SigningWallet wallet = new SigningWallet();
         vm.deal(address(this), 5 ether);
         wallet.run{value: 2 ether}(address(vault), 2 ether, abi.encodeCall(vault.mint, (1 ether, bob)));
         vm.assertEq(address(wallet).balance, 1 ether);

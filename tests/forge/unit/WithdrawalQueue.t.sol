@@ -7,7 +7,7 @@ import {IRequestDescriptor} from "../../../contracts/interfaces/IRequestDescript
 import {IStakingVault} from "../../../contracts/interfaces/IStakingVault.sol";
 import {IWithdrawalQueue} from "../../../contracts/interfaces/IWithdrawalQueue.sol";
 import {Deployment} from "../support/Deployment.sol";
-import {ContractWallet, RejectsEther} from "../support/Helpers.sol";
+import {SigningWallet, RejectsEther} from "../support/Helpers.sol";
 
 contract WithdrawalQueueTest is Deployment {
     event Transfer(address indexed from, address indexed to, uint256 indexed id);
@@ -177,7 +177,7 @@ contract WithdrawalQueueTest is Deployment {
     }
 
     function test_RequestWithPermitOfAContract() external {
-        ContractWallet wallet = new ContractWallet();
+        SigningWallet wallet = new SigningWallet();
         vm.prank(alice);
         token.transfer(address(wallet), 5 ether);
         vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.PermitSignerInvalid.selector, address(wallet)));
@@ -188,7 +188,7 @@ contract WithdrawalQueueTest is Deployment {
     }
 
     function test_RequestWithPermitByTheKeyOfADelegatedAccount() external {
-        vm.etch(alice, address(new ContractWallet()).code);
+        vm.etch(alice, address(new SigningWallet()).code);
         bytes memory signature = sign(keyOfName("alice"), _digest(alice, 2 ether, 0, block.timestamp));
         queue.requestWithPermit(alice, 2 ether, bob, block.timestamp, signature);
         vm.assertEq(queue.lastRequestId(), 1);
@@ -455,7 +455,7 @@ contract WithdrawalQueueTest is Deployment {
     function test_ClaimBringsGasToContracts() external {
         _request(1);
         queue.finalize(1);
-        ContractWallet wallet = new ContractWallet();
+        SigningWallet wallet = new SigningWallet();
         vm.prank(alice);
         queue.transferFrom(alice, address(wallet), 1);
         queue.claim(1);
