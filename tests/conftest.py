@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from tests.protocol import Protocol
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("ape_test"):
+        from tests.isolation import repair
+
+        repair()
+
+
 @pytest.fixture(scope="session")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Protocol:
     """Request it in every test on the chain, or through a fixture of session scope: isolation keeps what is early."""
