@@ -89,7 +89,25 @@ ERC7535_FUNCTIONS = (
     [
         (interface_id("supportsInterface(bytes4)"), True),
         (interface_id(*ERC7535_FUNCTIONS), True),
-        (bytes.fromhex("2f0a18c5"), True),  # ERC-7575 names this value
+        (bytes.fromhex("2f0a18c5"), True),  # ERC-7575 names this value, and the parts below
+        (
+            interface_id("asset()", "share()", "convertToAssets(uint256)", "convertToShares(uint256)", "totalAssets()"),
+            True,
+        ),
+        *(
+            (
+                interface_id(
+                    f"{name}({arguments})", f"preview{name.capitalize()}(uint256)", f"max{name.capitalize()}(address)"
+                ),
+                True,
+            )
+            for name, arguments in {
+                "deposit": "uint256,address",
+                "mint": "uint256,address",
+                "withdraw": "uint256,address,address",
+                "redeem": "uint256,address,address",
+            }.items()
+        ),
         (bytes.fromhex("ffffffff"), False),
         (interface_id("share()"), False),
         (bytes.fromhex("f815c03d"), False),  # the share side is the token's
