@@ -1,6 +1,7 @@
 """The set-up: what it refuses, what it notices, what it leaves alone."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -81,3 +82,63 @@ def test_killed_step_leaves_no_stamp(toolchain: bootstrap.Toolchain, made: Path)
     with pytest.raises(KeyboardInterrupt):
         toolchain.step("step", "new key", made, "a step", killed)
     assert stale(toolchain, made) == "not done yet"
+
+
+def test_failed_command_is_named_with_step_and_last_words(toolchain: bootstrap.Toolchain) -> None:
+    words = [sys.executable, "-c", "import sys; print('first'); print('getaddrinfo ENOTFOUND'); sys.exit(7)"]
+    with pytest.raises(bootstrap.SetupError) as error:
+        toolchain.run("npm", words)
+    text = str(error.value)
+    assert "step 'npm' failed: exit 7 of: " in text
+    assert "getaddrinfo ENOTFOUND" in text
+    assert "looks like a network failure" in text
+    assert "run the same again" in text
+
+
+def test_failure_of_another_kind_does_not_blame_the_network(toolchain: bootstrap.Toolchain) -> None:
+    with pytest.raises(bootstrap.SetupError) as error:
+        toolchain.run("uv", [sys.executable, "-c", "raise SystemExit('hashes do not match')"])
+    assert "hashes do not match" in str(error.value)
+    assert "network" not in str(error.value)
+
+
+def test_missing_command_is_named(toolchain: bootstrap.Toolchain) -> None:
+    with pytest.raises(bootstrap.SetupError, match="step 'npm' failed: no-such-npm is missing"):
+        toolchain.run("npm", ["no-such-npm", "ci"])
+
+
+def test_command_without_end_is_ended(toolchain: bootstrap.Toolchain) -> None:
+    with pytest.raises(bootstrap.SetupError, match="no end after"):
+        toolchain.run("npm", [sys.executable, "-c", "import time; time.sleep(60)"], limit=0.2)
+    assert toolchain.child is None
+
+
+def test_second_set_up_waits_for_the_first(toolchain: bootstrap.Toolchain) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(bootstrap.__file__).parent)!r})\n"
+        f"import bootstrap, pathlib\n"
+        f"with bootstrap.Toolchain(pathlib.Path({str(toolchain.root)!r})).alone(): print('mine')\n"
+    )
+    with toolchain.alone():
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        assert "another set-up runs" in other.stdout.readline()
+        assert other.poll() is None
+    assert other.communicate(timeout=60)[0].strip() == "mine"
+    assert other.returncode == 0
+
+
+def test_locks_hold_hashes_and_no_addresses() -> None:
+    root = Path(bootstrap.__file__).resolve().parent.parent
+    for path in [root / "requirements.lock", *(root / "tools/requirements").glob("*.txt")]:
+        text = path.read_text()
+        assert "://" not in text
+        assert "index-url" not in text
+        for requirement in text.replace("\\\n", " ").splitlines():
+            if requirement and not requirement.lstrip().startswith("#"):
+                assert "==" in requirement, requirement
+                assert "--hash=sha256:" in requirement, requirement
+    packages = json.loads((root / "package-lock.json").read_text())["packages"]
+    for name, package in packages.items():
+        assert "resolved" not in package, name
+        assert not name or package["integrity"].startswith("sha512-"), name
