@@ -319,8 +319,10 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
         super.approve(account, id);
     }
 
-    function _beforeTokenTransfer(address, address, uint256) internal override {
+    /// @dev What the queue itself owned could never be claimed.
+    function _beforeTokenTransfer(address, address to, uint256) internal override {
         if (msg.value != 0) revert EtherNotAccepted(msg.sender);
+        if (to == address(this)) revert RecipientInvalid(to);
     }
 
     // --- Internal ---
@@ -336,7 +338,6 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
     /// @dev Mints the next request and counts it in `state`, which the caller writes back.
     function _append(State memory state, address owner, uint256 shares, address receiver) private returns (uint256 id) {
         if (shares < MIN_REQUEST) revert RequestBelowMinimum(shares, MIN_REQUEST);
-        if (receiver == address(this)) revert RecipientInvalid(receiver);
         uint256 size = shares / GWEI;
         id = ++state.lastRequestId;
         state.requested = (state.requested + size).toUint64();
