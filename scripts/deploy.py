@@ -43,12 +43,13 @@ Examples:
 def show(job: Job) -> None:
     if job.restarted:
         console.print("The local chain that was recorded is gone; everything begins anew.", style="yellow")
-    table = Table(
-        "", "step", "address", "state", title=f"Deployment on {job.plan.params.network}", title_justify="left"
-    )
-    for number, (step, status) in enumerate(zip(job.plan.steps, job.statuses, strict=True), start=1):
-        address = step.address if isinstance(step, Deploy) else f"{len(step.calls)} calls"
-        table.add_row(str(number), step.name, address, status.value)
+    console.print(f"Deployment on {job.plan.params.network}", style="bold")
+    table = Table("step", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("address", no_wrap=True, min_width=42)
+    table.add_column("state", no_wrap=True)
+    for step, status in zip(job.plan.steps, job.statuses, strict=True):
+        address = step.address if isinstance(step, Deploy) else f"{len(step.calls)} calls to the access manager"
+        table.add_row(step.name, address, status.value)
     console.print(table)
     console.print(f"Deployer {job.plan.deployer}; {format_ether(job.plan.value, 0)} ether are the seed.")
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from sluice.deploy.abi import Abi, canonical_type, decode_result, encode_call, function
+from sluice.deploy.abi import Abi, canonical_type, decode_items, decode_result, encode_call, function
 from sluice.deploy.chain import Reverted
 from sluice.units import WEI_PER_ETHER
 
@@ -252,7 +251,7 @@ def _error_selector(entry: Mapping[str, Any]) -> bytes:
 
 def _describe(entry: Mapping[str, Any], data: bytes) -> str:
     try:
-        values = decode([canonical_type(item) for item in entry["inputs"]], data)
+        values = decode_items(entry["inputs"], data)
     except DecodingError:
         return f"{entry['name']} with data 0x{data.hex()}"
     names = [item["name"] for item in entry["inputs"]]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_abi.abi import decode, encode, is_encodable
+from eth_abi.exceptions import InsufficientDataBytes
 from eth_utils.crypto import keccak
 
 from sluice.deploy.errors import ArgumentError, ArtifactError
@@ -89,8 +90,15 @@ def encode_call(entry: Mapping[str, Any], arguments: Sequence[object] = ()) -> b
     return selector_of(entry) + encode([canonical_type(item) for item in inputs], values)
 
 
+def decode_items(items: Sequence[Mapping[str, Any]], data: bytes) -> tuple[object, ...]:
+    """Raises `DecodingError` where `data` is too short: with ape imported, eth_abi takes missing numbers for zero."""
+    if len(data) < 32 * len(items):
+        raise InsufficientDataBytes(f"{len(data)} bytes for {len(items)} values")
+    return tuple(decode([canonical_type(item) for item in items], data))
+
+
 def decode_result(entry: Mapping[str, Any], data: bytes) -> tuple[object, ...]:
-    return tuple(decode([canonical_type(item) for item in entry["outputs"]], data))
+    return decode_items(entry["outputs"], data)
 
 
 def plain(value: object) -> object:

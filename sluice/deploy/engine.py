@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 class Status(Enum):
     RECORDED = "recorded"
-    FOUND = "on the chain, not yet recorded"
-    TODO = "to be sent"
+    FOUND = "found"
+    """On the chain, not recorded yet."""
+    TODO = "to send"
 
 
 @dataclass(frozen=True)

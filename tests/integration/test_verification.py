@@ -194,11 +194,12 @@ def test_changed_code_of_the_proxy_admin_is_found(protocol: Protocol) -> None:
 
 
 def test_missing_contract_is_found(protocol: Protocol) -> None:
-    set_code(protocol.cover.address, b"")
+    set_code(protocol.queue.address, b"")
     found = differences(protocol)
-    assert {subject for subject, _ in found} == {"CoverFund"}
-    assert found["CoverFund", "VAULT"] == ("state", "0x")
-    assert found["CoverFund", "is the compiled contract"] == ("code", False)
+    assert found.pop(("WithdrawalQueue", "code hash"))[0] == "code"
+    assert found.pop(("WithdrawalQueue", "is the compiled contract")) == ("code", False)
+    asked = [check.label for check in protocol.result.plan.checks if check.subject == "WithdrawalQueue"]
+    assert found == {("WithdrawalQueue", label): ("state", "0x") for label in asked}
 
 
 # --- Settings ---

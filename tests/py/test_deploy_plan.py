@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from eth_abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils import keccak
 
 from sluice.deploy import addresses as addr
@@ -242,6 +243,12 @@ def test_call_and_result_survive_encoding() -> None:
     assert plain(items) == [[OTHER.lower(), [1, 2]], [STRANGER.lower(), []]]
     answer = (7).to_bytes(32, "big") + b"\x01\x02\x03\x04" + bytes(28)
     assert plain(decode_result(PAIR, answer)) == [7, "0x01020304"]
+
+
+@pytest.mark.parametrize("answer", [b"", bytes(63)])
+def test_answer_that_is_too_short_is_no_zero(answer: bytes) -> None:
+    with pytest.raises(DecodingError, match=f"{len(answer)} bytes for 2 values"):
+        decode_result(PAIR, answer)
 
 
 @pytest.mark.parametrize(
