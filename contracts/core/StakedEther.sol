@@ -161,20 +161,21 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
     function _transfer(address from, address to, uint256 value) private {
         uint256 held;
         bytes32 sender;
+        bytes32 receiver;
         bool refused;
         assembly ("memory-safe") {
-            mstore(0x00, from)
             mstore(0x20, balanceOf.slot)
+            mstore(0x00, from)
             sender := keccak256(0x00, 0x40)
+            mstore(0x00, to)
+            receiver := keccak256(0x00, 0x40)
             held := sload(sender)
             refused := or(lt(held, value), or(iszero(to), eq(to, address())))
         }
         if (refused) _refuseTransfer(from, to, value, held);
         assembly ("memory-safe") {
             sstore(sender, sub(held, value)) // compared above
-            mstore(0x00, to) // balanceOf.slot still stands at 0x20
-            let receiver := keccak256(0x00, 0x40)
-            sstore(receiver, add(sload(receiver), value)) // <= supply
+            sstore(receiver, add(sload(receiver), value)) // <= supply; read here, for a transfer to oneself
             mstore(0x00, value)
             log3(0x00, 0x20, TRANSFER_TOPIC, from, to)
         }

@@ -35,21 +35,22 @@ contract StakingVault is IStakingVault, AccessManaged {
         uint32 growth; // gwei a second by which the ceiling rises
     }
 
-    /// @dev Read by every stake, written by reports. 10 + 5 + 12 + 5 = 32 bytes.
+    /// @dev Read by every stake, written by reports. 10 + 5 + 12 + 5 = 32 bytes. since < vestingEnd
     struct Frame {
-        uint80 vesting; // wei, what was unvested at `vestingEnd - VESTING_PERIOD`; <= pooled
+        uint80 vesting; // wei, what was unvested at `since`; <= pooled
         uint40 vestingEnd; // seconds
         uint96 ceiling; // wei of `pooled` up to which could be staked at `since`
         uint40 since; // seconds
     }
 
-    /// @dev The consensus side, written by reports, deposits and sweeps. 8 + 8 + 8 + 5 = 29 bytes.
+    /// @dev The consensus side, written by reports, deposits and sweeps. 8 + 8 + 8 + 5 + 3 = 32 bytes.
     /// profit + deposited - swept >= 0
     struct Consensus {
         int64 profit; // gwei, all gains less all losses reported
         uint64 deposited; // gwei, all ether paid to the deposit contract
         uint64 swept; // gwei, all ether that came back through the gateway
         uint40 referenceTime; // seconds, of the newest report
+        uint24 lag; // seconds from there to when it was applied, at most 194 days
     }
 
     struct Config {
@@ -80,6 +81,12 @@ contract StakingVault is IStakingVault, AccessManaged {
     address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
     /// @notice The stake limit grows for this long after a report, seconds: on an old rate little can be staked.
     uint256 public constant LIMIT_WINDOW = 1 days;
+    /// @notice The rewards of a report vest over the time it covers, from `VESTING_PERIOD` up to this, seconds.
+    uint256 public constant MAX_VESTING_PERIOD = 30 days;
+    /// @notice Gas that a module gets to cover a loss; whoever sends the report must bring it.
+    uint256 public constant COVER_GAS = 1_000_000;
+    /// @notice Gas that the gateway gets to hand over what it holds.
+    uint256 public constant SWEEP_GAS = 500_000;
 
     IStakedEther private immutable TOKEN;
     IRewardsVault private immutable REWARDS_VAULT;
@@ -90,7 +97,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     bytes32 public immutable CREDENTIALS;
     /// @notice Least stake, wei.
     uint256 public immutable MIN_STAKE;
-    /// @notice Seconds over which the rewards of a report vest.
+    /// @notice Least time over which the rewards of a report vest, seconds.
     uint256 public immutable VESTING_PERIOD;
 
     Pool private _pool;
@@ -104,6 +111,8 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @dev gwei
     uint56 private _burst;
     address public feeRecipient;
+    /// @notice What holders have lost and later gains have not made good yet, wei; no fee is due on what only does that.
+    uint96 public unrecovered;
     address public bonds;
     address public cover;
 
@@ -122,6 +131,9 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     constructor(Config memory config) payable AccessManaged(config.authority) {
         if (msg.value < MIN_SEED) revert SeedBelowMinimum(msg.value, MIN_SEED);
+        if (config.minStake == 0 || config.vestingPeriod == 0 || config.vestingPeriod > MAX_VESTING_PERIOD) {
+            revert ConfigInvalid();
+        }
         TOKEN = IStakedEther(config.token);
         QUEUE = config.queue;
         GATEWAY = config.gateway;
@@ -135,6 +147,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         cover = config.cover;
         _setFee(config.feeRecipient, config.fee);
         _consensus.referenceTime = uint40(block.timestamp);
+        _frame.vestingEnd = uint40(block.timestamp);
         _pool.pooled = msg.value.toUint96();
         _pool.supply = msg.value.toUint96();
         _setStakeLimit(config.limitBurst, config.limitGrowth, config.limitBurst);
@@ -226,6 +239,12 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @inheritdoc IStakingVault
     function referenceTime() external view returns (uint256) {
         return _consensus.referenceTime;
+    }
+
+    /// @inheritdoc IStakingVault
+    function lastReport() external view returns (uint256, uint256) {
+        Consensus memory side = _consensus;
+        return (side.referenceTime, uint256(side.referenceTime) + side.lag);
     }
 
     /// @inheritdoc IStakingVault
@@ -354,42 +373,24 @@ contract StakingVault is IStakingVault, AccessManaged {
         returns (int256 profit, uint256 total)
     {
         _reporting = true;
-        profit = _applyConsensus(report_) + int256(uint256(report_.rewards));
+        Consensus memory side = _consensus;
+        uint256 elapsed = report_.referenceTime - Math.min(report_.referenceTime, side.referenceTime);
+        profit = _takeOver(side, report_) + int256(uint256(report_.rewards));
         Pool memory pool = _pool;
         Frame memory frame = _frame;
         uint256 available = Math.min(_available(pool, frame), _burst * GWEI);
         uint256 remaining = _unvested(frame);
         total = pool.pooled - remaining;
+        remaining = profit < 0
+            ? _lose(pool, uint256(-profit), remaining, total)
+            : _gain(pool, uint256(profit), remaining, total);
 
-        if (profit >= 0) {
-            uint256 gain = uint256(profit);
-            uint256 feeAssets = gain * fee / BPS;
-            uint256 feeShares = feeAssets * pool.supply / total;
-            remaining += gain - feeAssets;
-            pool.pooled = (pool.pooled + gain).toUint96();
-            if (feeShares != 0) {
-                pool.supply = (pool.supply + feeShares).toUint96();
-                TOKEN.mint(feeRecipient, feeShares);
-                emit FeeMinted(feeRecipient, feeShares, feeAssets);
-            }
-        } else {
-            uint256 loss = uint256(-profit);
-            (uint256 left, uint256 burnt) = _cover(bonds, loss, total, pool.supply);
-            uint256 fromUnvested = Math.min(left, remaining);
-            remaining -= fromUnvested;
-            uint256 burntCover;
-            (left, burntCover) = _cover(cover, left - fromUnvested, total, pool.supply);
-            burnt += burntCover;
-            if (burnt != 0) TOKEN.burn(address(this), burnt);
-            if (left != 0) emit LossShared(left);
-            pool.pooled = (pool.pooled - loss).toUint96();
-            pool.supply = (pool.supply - burnt).toUint96();
-        }
-
+        elapsed = Math.min(Math.max(elapsed, VESTING_PERIOD), MAX_VESTING_PERIOD);
+        _consensus = side;
         _pool = pool;
         _frame = Frame({
             vesting: remaining.toUint80(),
-            vestingEnd: uint40(block.timestamp + VESTING_PERIOD),
+            vestingEnd: uint40(block.timestamp + elapsed),
             ceiling: (pool.pooled + available).toUint96(),
             since: uint40(block.timestamp)
         });
@@ -397,8 +398,8 @@ contract StakingVault is IStakingVault, AccessManaged {
         emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, remaining, pool.supply);
 
         if (report_.rewards != 0) REWARDS_VAULT.pull(report_.rewards);
-        // a convenience: anybody can call it, so the one replaceable contract in this path must not stop a report
-        try IWithdrawalGateway(GATEWAY).sweep() {} catch {}
+        // a convenience: anybody can call it, so the one upgradeable contract in this path must not stop a report
+        _tryCall(GATEWAY, abi.encodeCall(IWithdrawalGateway.sweep, ()), SWEEP_GAS);
     }
 
     /// @inheritdoc IStakingVault
@@ -442,7 +443,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     // --- Governance ---
 
     /// @inheritdoc IStakingVault
-    function pauseStaking(uint256 duration) external restricted {
+    function pauseStaking(uint256 duration) external restricted notReporting {
         if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
         uint256 until = block.timestamp + duration;
         _pool.pausedUntil = until.toUint32();
@@ -450,13 +451,13 @@ contract StakingVault is IStakingVault, AccessManaged {
     }
 
     /// @inheritdoc IStakingVault
-    function resumeStaking() external restricted {
+    function resumeStaking() external restricted notReporting {
         _pool.pausedUntil = 0;
         emit StakingResumed();
     }
 
     /// @inheritdoc IStakingVault
-    function setStakeLimit(uint256 burst, uint256 growth) external restricted {
+    function setStakeLimit(uint256 burst, uint256 growth) external restricted notReporting {
         _setStakeLimit(burst, growth, Math.min(_available(_pool, _frame), burst));
     }
 
@@ -522,10 +523,10 @@ contract StakingVault is IStakingVault, AccessManaged {
         return pool.pooled - _unvested(frame); // vesting <= pooled
     }
 
-    /// @dev Falls linearly from `vesting` to 0 over the vesting period; rounded up.
+    /// @dev Falls linearly from `vesting` at `since` to 0 at `vestingEnd`; rounded up.
     function _unvested(Frame memory frame) private view returns (uint256) {
         if (block.timestamp >= frame.vestingEnd) return 0;
-        return Math.ceilDiv(frame.vesting * (frame.vestingEnd - block.timestamp), VESTING_PERIOD);
+        return Math.ceilDiv(frame.vesting * (frame.vestingEnd - block.timestamp), frame.vestingEnd - frame.since);
     }
 
     /// @dev profit + deposited - swept, in wei. Never negative, see {Consensus}.
@@ -533,42 +534,101 @@ contract StakingVault is IStakingVault, AccessManaged {
         return uint256(int256(side.profit) + int256(uint256(side.deposited)) - int256(uint256(side.swept))) * GWEI;
     }
 
-    /// @dev Takes over the consensus side of a report.
+    /// @dev Takes over the consensus side of a report into `side`.
+    ///
+    /// Sweeps take what lies in the gateway, whoever sent it, so a gift may have been swept where ether of the pool was
+    /// lost. `outside` would fall below zero: the gift is then counted against the loss, which keeps a stranger's ether
+    /// from standing in the way of a report.
     /// @return profit wei since the report before
-    function _applyConsensus(ConsensusReport calldata report_) private returns (int256 profit) {
-        Consensus memory side = _consensus;
+    function _takeOver(Consensus memory side, ConsensusReport calldata report_) private view returns (int256 profit) {
         if (report_.referenceTime <= side.referenceTime || report_.referenceTime > block.timestamp) {
             revert ReferenceTimeOutOfOrder(report_.referenceTime, side.referenceTime, block.timestamp);
         }
         if (report_.deposited > side.deposited) revert DepositedAboveCounter(report_.deposited, side.deposited);
-        // an upper bound on what a report may claim, not a price: forced ether makes room for truth only
-        uint256 received = side.swept + GATEWAY.balance / GWEI;
-        if (report_.withdrawn > received) revert WithdrawnAboveReceived(report_.withdrawn, received);
-
-        int256 newProfit = int256(uint256(report_.consensusBalance)) + int256(uint256(report_.withdrawn))
+        uint256 withdrawn = report_.withdrawn;
+        int256 newProfit = int256(uint256(report_.consensusBalance)) + int256(withdrawn)
             - int256(uint256(report_.provision)) - int256(uint256(report_.deposited));
         int256 newOutside = newProfit + int256(uint256(side.deposited)) - int256(uint256(side.swept));
-        if (newOutside < 0) revert OutsideBelowZero(newOutside);
+        if (newOutside < 0) {
+            withdrawn += uint256(-newOutside);
+            newProfit -= newOutside;
+        }
+        // an upper bound on what a report may claim, not a price: forced ether makes room for truth only
+        uint256 received = side.swept + GATEWAY.balance / GWEI;
+        if (withdrawn > received) revert WithdrawnAboveReceived(withdrawn, received);
+
         profit = (newProfit - side.profit) * int256(GWEI);
-        _consensus.profit = newProfit.toInt64();
-        _consensus.referenceTime = report_.referenceTime;
+        side.profit = newProfit.toInt64();
+        side.referenceTime = report_.referenceTime;
+        side.lag = (block.timestamp - report_.referenceTime).toUint24();
     }
 
-    /// @dev Asks `module` for shares worth `loss` at the rate before the report. A module that fails covers nothing:
-    /// it must not be able to stop a report.
+    /// @dev Applies a gain to `pool`: the fee in shares at the unchanged rate, the rest unvested.
+    /// @return unvested_ wei
+    function _gain(Pool memory pool, uint256 gain, uint256 remaining, uint256 total)
+        private
+        returns (uint256 unvested_)
+    {
+        uint256 recovered = unrecovered;
+        address recipient = feeRecipient;
+        if (recovered != 0) {
+            recovered = Math.min(recovered, gain);
+            unrecovered -= uint96(recovered); // <= unrecovered
+        }
+        uint256 feeAssets = (gain - recovered) * fee / BPS;
+        uint256 feeShares = total == 0 ? 0 : feeAssets * pool.supply / total;
+        pool.pooled = (pool.pooled + gain).toUint96();
+        if (feeShares != 0) {
+            pool.supply = (pool.supply + feeShares).toUint96();
+            TOKEN.mint(recipient, feeShares);
+            emit FeeMinted(recipient, feeShares, feeAssets);
+        }
+        return remaining + gain - feeAssets;
+    }
+
+    /// @dev Applies a loss to `pool`: bonds, then unvested rewards, then the cover fund, then everybody.
+    /// @return unvested_ wei
+    function _lose(Pool memory pool, uint256 loss, uint256 remaining, uint256 total)
+        private
+        returns (uint256 unvested_)
+    {
+        (uint256 left, uint256 burnt) = _cover(bonds, loss, total, pool.supply);
+        uint256 fromUnvested = Math.min(left, remaining);
+        uint256 burntCover;
+        (left, burntCover) = _cover(cover, left - fromUnvested, total, pool.supply);
+        burnt += burntCover;
+        if (burnt != 0) TOKEN.burn(address(this), burnt);
+        if (left != 0) emit LossShared(left);
+        pool.pooled = (pool.pooled - loss).toUint96();
+        pool.supply = (pool.supply - burnt).toUint96();
+        unrecovered = (unrecovered + fromUnvested + left).toUint96();
+        return remaining - fromUnvested;
+    }
+
+    /// @dev Asks `module` for shares worth `loss` at the rate before the report. A module that fails covers nothing: it
+    /// must not be able to stop a report, and who sends the report must not be able to starve it.
     /// @return left what it did not cover, wei
     /// @return given shares that are here now to be burnt
     function _cover(address module, uint256 loss, uint256 total, uint256 supply_)
         private
         returns (uint256 left, uint256 given)
     {
-        if (module == address(0) || loss == 0) return (loss, 0);
+        if (module == address(0) || loss == 0 || total == 0) return (loss, 0);
         uint256 before = TOKEN.balanceOf(address(this));
-        try ILossCover(module).cover(Math.ceilDiv(loss * supply_, total)) {} catch {}
+        // a callee gets at most 63/64 of what is left (EIP-150)
+        if (gasleft() * 63 / 64 < COVER_GAS) revert GasTooLow(gasleft(), COVER_GAS);
+        _tryCall(module, abi.encodeCall(ILossCover.cover, (Math.ceilDiv(loss * supply_, total))), COVER_GAS);
         given = TOKEN.balanceOf(address(this)) - before;
         uint256 covered = Math.min(loss, given * total / supply_);
         emit LossCovered(module, given, covered);
         left = loss - covered;
+    }
+
+    /// @dev A call whose failure and whose answer, of whatever length, mean nothing here.
+    function _tryCall(address target, bytes memory data, uint256 gasLimit) private {
+        assembly ("memory-safe") {
+            pop(call(gasLimit, target, 0, add(data, 0x20), mload(data), 0, 0))
+        }
     }
 
     // --- Internal: governance ---
@@ -580,13 +640,16 @@ contract StakingVault is IStakingVault, AccessManaged {
         emit StakeLimitChanged(_burst * GWEI, _pool.growth * GWEI, burstGwei * GWEI, growthGwei * GWEI);
         _burst = uint56(burstGwei);
         _pool.growth = uint32(growthGwei);
-        _frame.ceiling = (_pool.pooled + available).toUint96();
-        _frame.since = uint40(block.timestamp);
+        Frame memory frame = _frame;
+        frame.vesting = _unvested(frame).toUint80(); // goes on at the same speed from now
+        frame.ceiling = (_pool.pooled + available).toUint96();
+        frame.since = uint40(block.timestamp);
+        _frame = frame;
     }
 
     function _setFee(address recipient, uint256 newFee) private {
         if (newFee > MAX_FEE) revert FeeAboveMaximum(newFee, MAX_FEE);
-        if (recipient == address(0)) revert FeeRecipientMissing();
+        if (recipient == address(0) || recipient == address(TOKEN)) revert FeeRecipientInvalid(recipient);
         emit FeeChanged(feeRecipient, fee, recipient, newFee);
         feeRecipient = recipient;
         fee = uint16(newFee);

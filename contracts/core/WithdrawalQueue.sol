@@ -50,19 +50,30 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
     IRequestDescriptor private immutable DESCRIPTOR;
     /// @notice Least shares of a request, wei of slETH in whole gwei: dust cannot clog the queue.
     uint256 public immutable MIN_REQUEST;
-    /// @notice A request that no report has covered for this long (seconds) is finalised without one.
+    /// @notice How long after a report was applied requests can be finalised, seconds: before the next loss is known.
+    uint256 public immutable FINALIZE_WINDOW;
+    /// @notice When no report has come for this long (seconds), requests as old are finalised without one.
     uint256 public immutable STALE_AFTER;
 
     State private _state;
     mapping(uint256 index => Checkpoint) private _checkpoints;
 
-    constructor(address token_, address vault_, address descriptor_, uint256 minRequest, uint256 staleAfter)
-        EIP712("Sluice Withdrawal Request", "1")
-    {
+    constructor(
+        address token_,
+        address vault_,
+        address descriptor_,
+        uint256 minRequest,
+        uint256 finalizeWindow,
+        uint256 staleAfter
+    ) EIP712("Sluice Withdrawal Request", "1") {
+        if (minRequest < GWEI || finalizeWindow == 0 || staleAfter <= finalizeWindow) {
+            revert ConfigInvalid();
+        }
         TOKEN = IStakedEther(token_);
         VAULT = IStakingVault(payable(vault_));
         DESCRIPTOR = IRequestDescriptor(descriptor_);
         MIN_REQUEST = minRequest;
+        FINALIZE_WINDOW = finalizeWindow;
         STALE_AFTER = staleAfter;
     }
 
@@ -121,8 +132,10 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
             revert RequestNotOpen(upTo, uint256(state.lastFinalizedId) + 1, state.lastRequestId);
         }
         (uint64 requested, uint256 requestedAt) = _read(upTo);
-        uint256 referenceTime = VAULT.referenceTime();
-        if (!_covered(requestedAt, referenceTime)) revert RequestNotCovered(requestedAt, referenceTime);
+        (uint256 referenceTime, uint256 appliedAt) = VAULT.lastReport();
+        if (!_covered(requestedAt, referenceTime, appliedAt)) {
+            revert RequestNotCovered(requestedAt, referenceTime, appliedAt);
+        }
 
         uint64 shares = requested - state.finalized;
         uint48 firstId = state.lastFinalizedId + 1;
@@ -235,7 +248,7 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
     function finalizable() external view returns (uint256 upTo) {
         State memory state = _state;
         uint256 available = VAULT.buffer();
-        uint256 referenceTime = VAULT.referenceTime();
+        (uint256 referenceTime, uint256 appliedAt) = VAULT.lastReport();
         // time and cumulative shares both rise with the id, so what can be finalised is a prefix
         uint256 low = state.lastFinalizedId;
         uint256 high = state.lastRequestId;
@@ -243,7 +256,7 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
             uint256 middle = (low + high + 1) / 2;
             (uint64 requested, uint256 requestedAt) = _read(middle);
             uint256 needed = VAULT.convertToAssets(uint256(requested - state.finalized) * GWEI);
-            if (needed <= available && _covered(requestedAt, referenceTime)) low = middle;
+            if (needed <= available && _covered(requestedAt, referenceTime, appliedAt)) low = middle;
             else high = middle - 1;
         }
         return low == state.lastFinalizedId ? 0 : low;
@@ -368,9 +381,13 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
         }
     }
 
-    /// @dev A report that covers a request has seen every loss from before it was made, so none can be escaped.
-    function _covered(uint256 requestedAt, uint256 referenceTime) private view returns (bool) {
-        return requestedAt <= referenceTime || block.timestamp >= requestedAt + STALE_AFTER;
+    /// @dev A report has counted every loss from before its reference time. A request is paid right after a report that is
+    /// younger than it, so neither it nor whoever waits for ether until the next loss shows can escape one.
+    function _covered(uint256 requestedAt, uint256 referenceTime, uint256 appliedAt) private view returns (bool) {
+        if (requestedAt <= referenceTime) {
+            return block.timestamp <= appliedAt + FINALIZE_WINDOW || block.timestamp >= referenceTime + STALE_AFTER;
+        }
+        return block.timestamp >= requestedAt + STALE_AFTER;
     }
 
     /// @dev shares of one request of the checkpoint; the sum over all is at most `settled.assets`.

@@ -18,7 +18,7 @@ interface IReportLimits {
     /// @notice 2 + 2 + 4 + 4 + 4 + 8 = 24 bytes.
     struct Limits {
         uint16 yearlyGain; // basis points of total a year
-        uint16 loss; // basis points of total in one report
+        uint16 loss; // basis points of total per day elapsed, at least one day's worth
         uint32 validatorsPerDay; // change of the validator count, per day elapsed, at least one day's worth
         uint32 minAge; // seconds, for finality
         uint32 maxAge; // seconds

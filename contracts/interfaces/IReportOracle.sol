@@ -50,8 +50,8 @@ interface IReportOracle {
     error FrameInvalid();
 
     /// @notice Apply `report` with a quorum of signatures over {digest}, ordered by signer. Anybody may call.
-    /// @dev Errors: {QuorumNotReached}, {SignatureInvalid}, {SignersNotSorted}, {KeyNotMember}, {ReferenceSlotUnexpected},
-    /// {AlreadyReported}, those of the vault and of the limits.
+    /// @dev Signatures of keys that are nobody's do not count and do no harm. Errors: {QuorumNotReached},
+    /// {SignatureInvalid}, {SignersNotSorted}, {ReferenceSlotUnexpected}, {AlreadyReported}, those of vault and limits.
     function submit(Report calldata report, bytes[] calldata signatures) external;
 
     /// @notice Vote for `report` with a member's key; the vote that completes the quorum applies it.

@@ -10,7 +10,7 @@ struct ConsensusReport {
     uint40 referenceTime; // timestamp of the reference slot, seconds
     uint64 consensusBalance; // balances of all validators plus their pending deposits, gwei
     uint64 provision; // expected cost of slashings under way, gwei
-    uint64 withdrawn; // all ether the consensus layer ever paid to the gateway, gwei; may be less, never more
+    uint64 withdrawn; // all ether the consensus layer ever paid to the gateway, gwei; may say less, never more
     uint64 deposited; // the vault's `deposited` counter when `consensusBalance` was read, gwei
     uint96 rewards; // to take from the rewards vault now, wei
 }
@@ -79,16 +79,17 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     error ReferenceTimeOutOfOrder(uint256 given, uint256 newest, uint256 current);
     error DepositedAboveCounter(uint256 given, uint256 counter);
     error WithdrawnAboveReceived(uint256 given, uint256 received);
-    /// @notice The report says that less is outside than has already been swept back.
-    error OutsideBelowZero(int256 outside);
     error SweepNotWholeGwei(uint256 amount);
     error SweepAboveOutside(uint256 amount, uint256 outside);
     error PubkeyLengthInvalid(uint256 length);
     error SignatureLengthInvalid(uint256 length);
+    /// @notice A report that carries a loss needs gas for every module that may cover it.
+    error GasTooLow(uint256 left, uint256 needed);
+    error ConfigInvalid();
     error SeedBelowMinimum(uint256 given, uint256 minimum);
     error PauseTooLong(uint256 duration, uint256 maximum);
     error FeeAboveMaximum(uint256 fee, uint256 maximum);
-    error FeeRecipientMissing();
+    error FeeRecipientInvalid(address recipient);
     error NotAContract(address account);
     error StakeLimitOutOfBounds(uint256 burst, uint256 growth);
 
@@ -122,6 +123,8 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function consensus() external view returns (int256 profit, uint256 deposited, uint256 swept, uint256 referenceTime);
     /// @notice Reference time of the newest report, seconds; that of the deployment before the first.
     function referenceTime() external view returns (uint256);
+    /// @notice Reference time of the newest report and when it was applied, seconds.
+    function lastReport() external view returns (uint256 referenceTime, uint256 appliedAt);
     /// @notice Most that can be staked now, wei; 0 while paused.
     function stakeLimit() external view returns (uint256);
     function stakingPausedUntil() external view returns (uint256);

@@ -34,8 +34,10 @@ interface IWithdrawalQueue {
     error PermitSignerInvalid(address owner);
     /// @notice `upTo` is not an open request.
     error RequestNotOpen(uint256 upTo, uint256 firstOpen, uint256 lastOpen);
-    /// @notice The newest report (reference time) does not cover the request and it has not waited for `STALE_AFTER`.
-    error RequestNotCovered(uint256 requestedAt, uint256 referenceTime);
+    /// @notice The newest report is older than the request, or was applied longer than `FINALIZE_WINDOW` ago; and neither
+    /// has `STALE_AFTER` passed since.
+    error RequestNotCovered(uint256 requestedAt, uint256 referenceTime, uint256 appliedAt);
+    error ConfigInvalid();
     error RequestNotFinalized(uint256 id);
     error RequestUnknown(uint256 id);
     error CheckpointInvalid(uint256 id, uint256 checkpoint);

@@ -15,6 +15,8 @@ contract ReportLimits is IReportLimits, AccessManaged {
     uint256 public constant MAX_YEARLY_GAIN = 10_000;
     /// @notice No setting allows a loss in one report above this, basis points.
     uint256 public constant MAX_LOSS = 5_000;
+    /// @notice No setting allows a gain on top of the yearly one above this, gwei: the largest validator.
+    uint256 public constant MAX_GAIN_ALLOWANCE = 2_048e9;
 
     Limits private _limits;
     /// @inheritdoc IReportLimits
@@ -69,14 +71,17 @@ contract ReportLimits is IReportLimits, AccessManaged {
                 figures.total * limits_.yearlyGain * figures.elapsed / (BPS * 365 days) + limits_.gainAllowance * GWEI;
             if (size > limit) return abi.encodeWithSelector(GainAboveLimit.selector, size, limit);
         } else {
-            limit = figures.total * limits_.loss / BPS;
+            uint256 share = Math.min(limits_.loss * Math.max(figures.elapsed, 1 days) / 1 days, MAX_LOSS);
+            limit = figures.total * share / BPS;
             if (size > limit) return abi.encodeWithSelector(LossAboveLimit.selector, size, limit);
         }
     }
 
     function _setLimits(Limits memory newLimits) private {
-        if (newLimits.yearlyGain > MAX_YEARLY_GAIN || newLimits.loss > MAX_LOSS || newLimits.minAge >= newLimits.maxAge)
-        {
+        if (
+            newLimits.yearlyGain > MAX_YEARLY_GAIN || newLimits.loss > MAX_LOSS || newLimits.minAge >= newLimits.maxAge
+                || newLimits.gainAllowance > MAX_GAIN_ALLOWANCE
+        ) {
             revert LimitsOutOfBounds();
         }
         emit LimitsChanged(_limits, newLimits);

@@ -217,6 +217,7 @@ def _oracle_arguments(context: Context) -> Values:
             "members": members,
             "keys": keys,
             "quorum": oracle.quorum,
+            "validators": 0,
         }
     }
 
@@ -271,6 +272,7 @@ CATALOG: tuple[Entry, ...] = (
             "vault_": c["StakingVault"],
             "descriptor_": c["RequestDescriptor"],
             "minRequest": c.params.queue.minimum_request,
+            "finalizeWindow": c.params.queue.finalize_window,
             "staleAfter": c.params.queue.stale_after,
         },
         state=lambda c: {
@@ -278,6 +280,7 @@ CATALOG: tuple[Entry, ...] = (
             "vault": c["StakingVault"],
             "descriptor": c["RequestDescriptor"],
             "MIN_REQUEST": c.params.queue.minimum_request,
+            "FINALIZE_WINDOW": c.params.queue.finalize_window,
             "STALE_AFTER": c.params.queue.stale_after,
         },
     ),

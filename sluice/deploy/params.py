@@ -44,6 +44,7 @@ class Vault(_Section):
 
 class Queue(_Section):
     minimum_request: Shares = Field(ge=GWEI, le=ETHER)
+    finalize_window: Seconds = Field(ge=600, le=12 * 3_600)
     stale_after: Seconds = Field(ge=DAY, le=60 * DAY)
 
 

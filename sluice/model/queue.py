@@ -15,6 +15,7 @@ ESCROW: Final = "queue"
 @dataclass(frozen=True)
 class QueueTerms:
     min_request: int  # wei of slETH
+    finalize_window: int  # seconds
     stale_after: int  # seconds
 
 
@@ -70,9 +71,10 @@ class QueueModel:
         return bisect_left(self.checkpoints, request_id, key=lambda c: c.last_id) + 1
 
     def covered(self, request_id: int, now: int) -> bool:
-        """A report newer than the request has been applied, or none came for too long."""
+        """A report newer than the request has just been applied, or none came for too long."""
         at = self.request_of(request_id).requested_at
-        return at <= self.vault.reference_time or now >= at + self.terms.stale_after
+        fresh = at <= self.vault.reference_time and now <= self.vault.applied_at + self.terms.finalize_window
+        return fresh or now >= max(at, self.vault.reference_time) + self.terms.stale_after
 
     def finalizable(self, now: int) -> int:
         """The highest id that ``finalize`` accepts, 0 for none."""

@@ -16,6 +16,7 @@ from sluice.units import BPS, SECONDS_PER_DAY, WEI_PER_GWEI
 SEED_HOLDER: Final = "seed"
 FEE_RECIPIENT: Final = "fees"
 LIMIT_WINDOW: Final = SECONDS_PER_DAY
+MAX_VESTING_PERIOD: Final = 30 * SECONDS_PER_DAY
 ZERO: Final = Fraction(0)
 
 
@@ -76,7 +77,12 @@ class VaultModel:
     balances: dict[str, Fraction] = field(init=False)
     supply: Fraction = field(init=False)
     vesting: Fraction = field(init=False, default=ZERO)
+    vesting_since: int = field(init=False, default=0)
     vesting_end: int = field(init=False, default=0)
+    applied_at: int = field(init=False)
+    """When the newest report was applied."""
+    unrecovered: Fraction = field(init=False, default=ZERO)
+    """What holders lost and later gains have not made good."""
     profit: int = field(init=False, default=0)  # gwei
     deposited: int = field(init=False, default=0)  # gwei
     swept: int = field(init=False, default=0)  # gwei
@@ -89,7 +95,7 @@ class VaultModel:
         self.pooled = Fraction(self.seed)
         self.supply = Fraction(self.seed)  # the rate starts at 1
         self.balances = {SEED_HOLDER: Fraction(self.seed)}
-        self.reference_time = self.deployed_at
+        self.reference_time = self.applied_at = self.deployed_at
         self.limit_since = self.deployed_at
         self.limit_ceiling = self.pooled + self.terms.limit_burst
 
@@ -99,7 +105,7 @@ class VaultModel:
         """Falls linearly to 0 at ``vesting_end``; rounded up, against nobody in particular: it lowers the rate."""
         if now >= self.vesting_end:
             return ZERO
-        left = Fraction(self.vesting_end - now, self.terms.vesting_period)
+        left = Fraction(self.vesting_end - now, self.vesting_end - self.vesting_since)
         return self.rounding.up(self.vesting * left)
 
     def total(self, now: int) -> Fraction:
@@ -215,6 +221,7 @@ class VaultModel:
 
     def report(self, figures: ConsensusFigures, now: int) -> ReportOutcome:
         """Apply a report: the rate does not move at that second unless a loss is left uncovered."""
+        elapsed = figures.reference_time - self.reference_time
         profit = self._take_over(figures, now) + figures.rewards
         room = min(self._room(now), Fraction(self.terms.limit_burst))
         unvested = self.unvested(now)
@@ -225,8 +232,10 @@ class VaultModel:
         by_bonds = by_unvested = by_cover = burnt = shared = ZERO
 
         if profit >= 0:
-            fee_assets = self.rounding.down(Fraction(profit * self.terms.fee, BPS))
-            exact = fee_assets * supply / total
+            recovered = min(self.unrecovered, Fraction(profit))
+            self.unrecovered -= recovered
+            fee_assets = self.rounding.down((profit - recovered) * self.terms.fee / BPS)
+            exact = fee_assets * supply / total if total else ZERO
             fee_shares = Outcome(exact, self.rounding.down(exact))
             self._mint(FEE_RECIPIENT, fee_shares.value)
             unvested += profit - fee_assets
@@ -241,9 +250,11 @@ class VaultModel:
             by_cover, given = self._ask(self.cover, left, total, supply)
             burnt += given
             shared = left - by_cover
+            self.unrecovered += by_unvested + shared
         self.pooled += profit
         self.vesting = unvested
-        self.vesting_end = now + self.terms.vesting_period
+        self.vesting_since = self.applied_at = now
+        self.vesting_end = now + min(max(elapsed, self.terms.vesting_period), MAX_VESTING_PERIOD)
         self.limit_ceiling = self.pooled + room
         self.limit_since = now
         return ReportOutcome(
@@ -272,12 +283,12 @@ class VaultModel:
             )
         if figures.deposited > self.deposited:
             raise Refused("DepositedAboveCounter", given=figures.deposited, counter=self.deposited)
-        if figures.withdrawn > self.received:
-            raise Refused("WithdrawnAboveReceived", given=figures.withdrawn, received=self.received)
         profit = figures.consensus_balance + figures.withdrawn - figures.provision - figures.deposited
-        outside = profit + self.deposited - self.swept
-        if outside < 0:
-            raise Refused("OutsideBelowZero", outside=outside)
+        # a gift swept in the place of lost ether counts against the loss
+        gift = max(0, self.swept - self.deposited - profit)
+        if figures.withdrawn + gift > self.received:
+            raise Refused("WithdrawnAboveReceived", given=figures.withdrawn + gift, received=self.received)
+        profit += gift
         change = profit - self.profit
         self.profit = profit
         self.reference_time = figures.reference_time
@@ -285,7 +296,7 @@ class VaultModel:
 
     def _ask(self, module: str | None, loss: Fraction, total: Fraction, supply: Fraction) -> tuple[Fraction, Fraction]:
         """Shares worth ``loss`` (rounded up) from ``module``, burnt; what they cover is rounded down."""
-        if module is None or loss == 0:
+        if module is None or loss == 0 or total == 0:
             return ZERO, ZERO
         wanted = self.rounding.up(loss * supply / total)
         given = min(wanted, self.balance_of(module))

@@ -22,6 +22,8 @@ from sluice.units import (
     wei_to_gwei_down,
 )
 
+MAX_LOSS: Final = 5_000
+"""Of `ReportLimits`, basis points."""
 UINT64_MAX: Final = 2**64 - 1
 UINT96_MAX: Final = 2**96 - 1
 
@@ -114,7 +116,7 @@ class Limits:
     yearly_gain: int
     """Basis points of total a year."""
     loss: int
-    """Basis points of total in one report."""
+    """Basis points of total per day elapsed, at least one day's worth."""
     validators_per_day: int
     min_age: int
     max_age: int
@@ -123,8 +125,9 @@ class Limits:
     def most_gain(self, total: int, elapsed: int) -> Wei:
         return Wei(total * self.yearly_gain * elapsed // (BPS * SECONDS_PER_YEAR) + self.gain_allowance * WEI_PER_GWEI)
 
-    def most_loss(self, total: int) -> Wei:
-        return Wei(total * self.loss // BPS)
+    def most_loss(self, total: int, elapsed: int) -> Wei:
+        share = min(self.loss * max(elapsed, SECONDS_PER_DAY) // SECONDS_PER_DAY, MAX_LOSS)
+        return Wei(total * share // BPS)
 
     def most_validator_change(self, elapsed: int) -> int:
         return max(elapsed, SECONDS_PER_DAY) * self.validators_per_day // SECONDS_PER_DAY
@@ -159,12 +162,17 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits) -> 
         raise ReportImpossibleError(
             f"reference time {vault.reference_time} is not later than the newest report's {vault.previous_time}"
         )
-    withdrawn = _withdrawn(consensus, vault)
+    withdrawn = consensus.withdrawn
+    if withdrawn > vault.received_now:
+        raise ReportImpossibleError(
+            f"{withdrawn} gwei withdrawn, but only {vault.received_now} gwei came to the gateway"
+        )
     provision = consensus.provision
     # rewards of the consensus side since the report before, gwei
     change = consensus.balance + withdrawn - provision - vault.deposited - vault.profit
     most = limits.most_gain(lowest_total(vault), vault.elapsed)
-    rewards = max(0, min(vault.rewards_balance, most - change * WEI_PER_GWEI, UINT96_MAX))
+    # not more where there is a loss: on chain, a gift swept meanwhile may count against it
+    rewards = max(0, min(vault.rewards_balance, most - max(0, change) * WEI_PER_GWEI, UINT96_MAX))
 
     excess = max(0, change - wei_to_gwei_down(most))
     left = min(excess, withdrawn)
@@ -186,21 +194,6 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits) -> 
     )
 
 
-def _withdrawn(consensus: ConsensusView, vault: VaultView) -> Gwei:
-    """What the consensus layer paid; more only as far as a gift has been swept in its place.
-
-    ``outside = profit + deposited - swept`` must not fall below zero. Sweeps take what lies in the gateway whoever
-    sent it, so a gift can have been swept where ether of the pool was lost: then as much of it counts as received.
-    """
-    least = vault.swept_now + vault.deposited + consensus.provision - vault.deposited_now - consensus.balance
-    withdrawn = max(consensus.withdrawn, least)
-    if withdrawn > vault.received_now:
-        raise ReportImpossibleError(
-            f"{withdrawn} gwei withdrawn, but only {vault.received_now} gwei came to the gateway"
-        )
-    return Gwei(withdrawn)
-
-
 @dataclass(frozen=True)
 class Forecast:
     """What a report will do: its gain or loss in wei, and why it will be refused (empty: it will not)."""
@@ -212,15 +205,15 @@ class Forecast:
 def forecast(report: Report, vault: VaultView, limits: Limits, now: Timestamp) -> Forecast:
     """Judge ``report`` as the vault and the limits will, on the state of ``vault``."""
     change = report.consensus_balance + report.withdrawn - report.provision - report.deposited - vault.profit
+    # a gift swept in the place of lost ether counts against the loss
+    change += max(0, vault.swept_now - vault.deposited_now - vault.profit - change)
     profit = gwei_to_wei(Gwei(change)) + report.rewards
-    outside = vault.profit + change + vault.deposited_now - vault.swept_now
     age = now - vault.reference_time
     count = abs(report.validators - vault.validators)
     most_gain = limits.most_gain(lowest_total(vault), vault.elapsed)
-    most_loss = limits.most_loss(lowest_total(vault))
+    most_loss = limits.most_loss(lowest_total(vault), vault.elapsed)
     most_count = limits.most_validator_change(vault.elapsed)
     checks = {
-        f"OutsideBelowZero({outside})": outside < 0,
         f"ReferenceTooRecent({age}, {limits.min_age})": age < limits.min_age,
         f"ReferenceTooOld({age}, {limits.max_age})": age > limits.max_age,
         f"ValidatorChangeAboveLimit({count}, {most_count})": count > most_count,

@@ -31,7 +31,7 @@ TERMS = VaultTerms(
     limit_burst=1_000_000 * ETHER,
     limit_growth=10 * ETHER,
 )
-QUEUE_TERMS = QueueTerms(min_request=10**15, stale_after=5 * DAY)
+QUEUE_TERMS = QueueTerms(min_request=10**15, finalize_window=7_200, stale_after=5 * DAY)
 
 
 def new_vault(rounding: Rounding = Rounding.STATED, **terms) -> VaultModel:

@@ -31,6 +31,7 @@ abstract contract Deployment is Test {
     uint256 internal constant MIN_STAKE = 0.001 ether;
     uint256 internal constant MIN_REQUEST = 0.001 ether;
     uint256 internal constant VESTING = 1 days;
+    uint256 internal constant FINALIZE_WINDOW = 2 hours;
     uint256 internal constant STALE_AFTER = 3 days;
     uint256 internal constant FEE = 1_000;
     uint256 internal constant BURST = 150_000 ether;
@@ -107,7 +108,7 @@ abstract contract Deployment is Test {
         queue = Queue(
             payable(_put(
                     "WithdrawalQueue",
-                    abi.encode(address(token), address(vault), descriptor, MIN_REQUEST, STALE_AFTER),
+                    abi.encode(address(token), address(vault), descriptor, MIN_REQUEST, FINALIZE_WINDOW, STALE_AFTER),
                     0
                 ))
         );
