@@ -152,12 +152,6 @@ def test_what_was_left_behind_is_counted_later():
     assert days == 4  # 0.1 / 0.0274
 
 
-def test_loss_of_the_consensus_side_makes_room_for_rewards():
-    seen = replace(CONSENSUS, balance=ether_to_gwei(60))
-    report = build_report(seen, replace(VAULT, rewards_balance=ether(5)), LIMITS)
-    assert report.rewards == ether(4) + MOST
-
-
 def test_loss_is_never_made_smaller():
     seen = replace(CONSENSUS, balance=ether_to_gwei(32), provision=ether_to_gwei(2))
     report = build_report(seen, VAULT, LIMITS)

@@ -239,15 +239,15 @@ contract WithdrawalQueueTest is Deployment {
     }
 
     function test_FinalizeWaitsForAReportOrForThreeDays() external {
-        uint256 newest = vault.referenceTime();
+        (uint256 newest, uint256 applied) = vault.lastReport();
         vm.startPrank(alice);
         queue.request(1 ether, alice);
         uint256 made = block.timestamp;
-        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RequestNotCovered.selector, made, newest));
+        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RequestNotCovered.selector, made, newest, applied));
         queue.finalize(1);
         vm.assertEq(queue.finalizable(), 0);
         vm.warp(made + STALE_AFTER - 1);
-        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RequestNotCovered.selector, made, newest));
+        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RequestNotCovered.selector, made, newest, applied));
         queue.finalize(1);
         vm.assertEq(queue.finalizable(), 0);
         vm.warp(made + STALE_AFTER);
