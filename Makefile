@@ -27,7 +27,7 @@ compile: .ready ## compile the contracts
 demo: .ready ## sixty days of the protocol on a local chain
 	@$(IN) ape run demo --network $(NETWORK) $(ARGS)
 
-test: .ready ## all quick tests; ARGS="-k queue" chooses
+test: .ready ## all quick tests; ARGS="-k queue" chooses, JOBS=1 keeps to one process
 	@$(IN) python tools/run_tests.py $(ARGS)
 
 test-deep: .ready ## long campaigns: hypothesis with more examples, forge's invariants

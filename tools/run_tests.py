@@ -34,6 +34,15 @@ def forge_counts(output: str) -> Counter[str]:
     return Counter(passed=passed, failed=failed, skipped=skipped)
 
 
+def parallel(chosen: list[str]) -> list[str]:
+    """Two processes for a whole run, each with its own node; one for a choice, and where JOBS says so.
+
+    A file stays in one process: its fixtures of module scope are made once.
+    """
+    jobs = int(os.environ.get("JOBS") or (1 if chosen else min(2, os.cpu_count() or 1)))
+    return ["-n", str(jobs), "--dist", "loadfile"] if jobs > 1 else []
+
+
 def chain_folders(tests: Path) -> list[str]:
     """The folders below tests/ that hold tests for ape's runner."""
     folders = {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")}
@@ -83,7 +92,7 @@ def main(arguments: list[str]) -> int:
     if not deep:
         pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
     if folders := chain_folders(ROOT / "tests"):
-        pytest("chain", ["ape", "test", *folders])
+        pytest("chain", ["ape", "test", *parallel(chosen), *folders])
     if deep and any((ROOT / "tests/forge").glob("**/*.t.sol")):
         code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"})
         if code:

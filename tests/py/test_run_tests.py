@@ -41,3 +41,14 @@ def test_chain_folders_hold_tests_for_ape(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert run_tests.chain_folders(tmp_path) == ["tests/deep", "tests/unit"]
+
+
+def test_whole_runs_take_two_processes_and_choices_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOBS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert run_tests.parallel([]) == ["-n", "2", "--dist", "loadfile"]
+    assert run_tests.parallel(["-k", "queue"]) == []
+    monkeypatch.setenv("JOBS", "4")
+    assert run_tests.parallel(["-k", "queue"]) == ["-n", "4", "--dist", "loadfile"]
+    monkeypatch.setenv("JOBS", "1")
+    assert run_tests.parallel([]) == []
