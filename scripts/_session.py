@@ -126,8 +126,10 @@ def choose_account(account: AccountAPI | None, params: Params, index: int) -> Ac
     raise click.ClickException("Give the account with --account <alias>; `ape accounts list` shows them.")
 
 
-def registry_path(params: Params, given: Path | None) -> Path:
-    return given or REGISTRIES / f"{params.network}.json"
+def registry_path(provider: ProviderAPI, params: Params, given: Path | None) -> Path:
+    """A chain that ape has started ends with the command: its record must not replace that of one that stays."""
+    ends = getattr(provider, "process", None) is not None
+    return given or REGISTRIES / f"{params.network}{'-ended' if ends else ''}.json"
 
 
 def open_session(
@@ -136,7 +138,7 @@ def open_session(
     """For everything that needs a deployment."""
     params = load_params(params_path)
     reader = Web3Reader(cast("Any", provider).web3)
-    recorded = Registry.read(registry_path(params, registry))
+    recorded = Registry.read(registry_path(provider, params, registry))
     require_chain(params, recorded, reader)
     sender = ApeSender(provider, choose_account(account, params, index))
     return Session(params, Client(reader, recorded, compiled()), sender)

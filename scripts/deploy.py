@@ -90,7 +90,7 @@ def cli(
             show(job)
             return yes or click.confirm(f"Send {len(job.todo)} transactions?")
 
-        path = registry_path(params, registry)
+        path = registry_path(provider, params, registry)
         result = deploy(params, artifacts, Web3Reader(web3), sender, path, confirm=confirm, on_step=tell)
     if not result.sent:
         console.print("Everything was there already; nothing was sent.")

@@ -39,7 +39,7 @@ def cli(_cli_ctx: object, provider: ProviderAPI, params_path: Path, registry: Pa
     with explained():
         params = load_params(params_path)
         reader = Web3Reader(provider.web3)  # type: ignore[attr-defined]
-        findings = verify_recorded(params, compiled(), reader, registry_path(params, registry))
+        findings = verify_recorded(params, compiled(), reader, registry_path(provider, params, registry))
     different = [finding for finding in findings if not finding.ok]
     table = Table("", "contract", "what", "expected", "on the chain", title=f"Deployment on {params.network}")
     for finding in findings if everything else different:

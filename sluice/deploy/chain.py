@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from eth_utils.address import to_checksum_address
+from requests.exceptions import RequestException
 from web3.exceptions import TimeExhausted, Web3Exception
 
 from sluice.deploy.errors import ChainError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from eth_typing import BlockNumber, HexStr
     from web3 import Web3
     from web3.types import FilterParams, TxParams, Wei
+
+
+SMALLEST_RANGE = 500
+"""Blocks; a node that refuses the logs of fewer has another reason."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +120,29 @@ class Web3Reader:
         return bytes.fromhex(str(response["result"]).removeprefix("0x"))
 
     def logs(self, address: str, first_block: int, topics: Sequence[bytes | None]) -> list[Log]:
+        return self._logs(address, first_block, self._web3.eth.block_number, topics)
+
+    def _logs(self, address: str, first: int, last: int, topics: Sequence[bytes | None]) -> list[Log]:
         query: FilterParams = {
             "address": to_checksum_address(address),
-            "fromBlock": cast("BlockNumber", first_block),
-            "toBlock": "latest",
+            "fromBlock": cast("BlockNumber", first),
+            "toBlock": cast("BlockNumber", last),
             "topics": [None if t is None else cast("HexStr", "0x" + t.hex()) for t in topics],
         }
+        try:
+            found = self._web3.eth.get_logs(query)
+        except (Web3Exception, RequestException):
+            if last - first < SMALLEST_RANGE:
+                raise
+            middle = (first + last) // 2  # nodes limit the blocks of one query, each in its own way
+            return self._logs(address, first, middle, topics) + self._logs(address, middle + 1, last, topics)
         return [
             Log(
                 tuple(bytes(topic) for topic in log["topics"]),
                 bytes(log["data"]),
                 "0x" + bytes(log["transactionHash"]).hex(),
             )
-            for log in self._web3.eth.get_logs(query)
+            for log in found
         ]
 
     def receipt(self, tx_hash: str) -> Receipt:

@@ -107,7 +107,8 @@ def require_chain(params: Params, registry: Registry, reader: Reader) -> None:
             f"{registry.chain_id}: choose another --network or --params"
         )
     if reader.genesis_hash() != registry.genesis_hash:
-        raise ChainError("the chain is not the one that is recorded (it was restarted?): run `ape run deploy` on it")
+        hint = " (a chain that ape starts itself ends with the command: use `make chain`)" if params.local else ""
+        raise ChainError(f"the chain is not the one that is recorded: run `ape run deploy` on it first{hint}")
     if not registry.complete:
         raise RegistryError("the recorded deployment was not finished: run `ape run deploy` again")
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from eth_utils import to_checksum_address
 from web3 import Web3
+from web3.exceptions import Web3RPCError
 
 from sluice.deploy.addresses import CREATE2_DEPLOYER, create3_address, salt_of
 from sluice.deploy.artifacts import Artifact, load_artifacts
@@ -416,5 +417,38 @@ def test_verification_refuses_another_chain_and_an_unfinished_deployment(fresh: 
     recorded = Registry.read(fresh.path)
     recorded.genesis_hash = "0x00"
     recorded.write(fresh.path)
-    with pytest.raises(ChainError, match="the chain is not the one that is recorded"):
+    with pytest.raises(ChainError, match="the chain is not the one that is recorded: run `ape run deploy` on it first"):
         verify_recorded(fresh.params, fresh.artifacts, fresh.reader, fresh.path)
+
+
+# --- Reading ---
+
+
+def test_logs_are_read_from_a_node_that_limits_the_range(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = fresh.run()
+    head = fresh.web3.eth.block_number
+    monkeypatch.setattr("sluice.deploy.chain.SMALLEST_RANGE", 2)
+    real, asked = fresh.web3.eth.get_logs, []
+
+    def limited(query: Any) -> Any:
+        asked.append(size := query["toBlock"] - query["fromBlock"] + 1)
+        if size > 4:
+            raise Web3RPCError("query exceeds max block range")
+        return real(query)
+
+    monkeypatch.setattr(fresh.web3.eth, "get_logs", limited)
+    access = result.plan.addresses["ProtocolAccessManager"]
+    logs = fresh.reader.logs(access, 0, [])
+    assert asked[0] == head + 1 > 16
+    assert len(asked) > 8
+    assert logs == Web3Reader(Web3(fresh.web3.provider)).logs(access, 0, [])
+    assert len(logs) > 50
+
+
+def test_logs_that_are_refused_for_another_reason_are_an_error(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Any) -> Any:
+        raise Web3RPCError("not here")
+
+    monkeypatch.setattr(fresh.web3.eth, "get_logs", refuse)
+    with pytest.raises(Web3RPCError, match="not here"):
+        fresh.reader.logs(DEV, 0, [])
