@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ape import chain
 from ape.api import AccountAPI, ReceiptAPI
 from ape.types.events import MockContractLog
+from web3.exceptions import ContractLogicError
 
 from sluice.model import ConsensusFigures, QueueModel, QueueTerms, VaultModel
 from tests.helpers import (
@@ -74,6 +76,16 @@ def locked(protocol: Protocol) -> int:
     """Ether that the queue should hold: all that was set aside less all that was claimed, from events alone."""
     aside = sum(int(log.assets) for log in protocol.queue.Finalized)
     return aside - sum(int(log.assets) for log in protocol.queue.Claimed)
+
+
+def accepts(function: Any, *args: Any, sender: AccountAPI) -> bool:
+    """Whether the node would run this call now; nothing is sent, and no error is looked into."""
+    call = {"from": sender.address, "to": function.contract.address, "data": bytes(function.encode_input(*args))}
+    try:
+        chain.provider.web3.eth.call(call)
+    except ContractLogicError:
+        return False
+    return True
 
 
 class Twin:
