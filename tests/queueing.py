@@ -99,7 +99,9 @@ class Twin:
         self.vault: VaultModel = vault_model(protocol)
         assert protocol.vault.supply() == self.vault.supply, "something was staked before this twin began"
         params = protocol.params.queue
-        self.queue = QueueModel(self.vault, QueueTerms(params.minimum_request, params.finalize_window, params.stale_after))
+        self.queue = QueueModel(
+            self.vault, QueueTerms(params.minimum_request, params.finalize_window, params.stale_after)
+        )
 
     def stake(self, who: AccountAPI, assets: int) -> int:
         got = stake(self.protocol, who, assets)
