@@ -126,10 +126,13 @@ def choose_account(account: AccountAPI | None, params: Params, index: int) -> Ac
     raise click.ClickException("Give the account with --account <alias>; `ape accounts list` shows them.")
 
 
+def started_by_ape(provider: ProviderAPI) -> bool:
+    return getattr(provider, "process", None) is not None
+
+
 def registry_path(provider: ProviderAPI, params: Params, given: Path | None) -> Path:
     """A chain that ape has started ends with the command: its record must not replace that of one that stays."""
-    ends = getattr(provider, "process", None) is not None
-    return given or REGISTRIES / f"{params.network}{'-ended' if ends else ''}.json"
+    return given or REGISTRIES / f"{params.network}{'-ended' if started_by_ape(provider) else ''}.json"
 
 
 def open_session(
@@ -137,6 +140,11 @@ def open_session(
 ) -> Session:
     """For everything that needs a deployment."""
     params = load_params(params_path)
+    if started_by_ape(provider) and registry is None:
+        raise click.ClickException(
+            "ape has started this chain and ends it with this command, so nothing is deployed on it. "
+            "Use `make chain` in another terminal and --network http://127.0.0.1:8545"
+        )
     reader = Web3Reader(cast("Any", provider).web3)
     recorded = Registry.read(registry_path(provider, params, registry))
     require_chain(params, recorded, reader)

@@ -353,6 +353,15 @@ def test_roles_are_those_of_the_documentation(plan: Plan) -> None:
     }
 
 
+def test_page_has_the_roles_of_the_plan(plan: Plan) -> None:
+    rows = re.findall(r"^\| (\w+) \| (`.*`) \|$", (ROOT / "docs" / "deployment.md").read_text(), flags=re.MULTILINE)
+    written = {role: re.findall(r"`([\w.]+)`", functions) for role, functions in rows}
+    planned: dict[str, list[str]] = {}
+    for restriction in plan.restrictions:
+        planned.setdefault(restriction.role.label, []).append(f"{restriction.target}.{restriction.function}")
+    assert written == {role: sorted(functions) for role, functions in planned.items()}
+
+
 def test_nobody_is_given_the_sealed_role(plan: Plan) -> None:
     assert Role.SEALED not in {grant.role for grant in plan.grants}
 
