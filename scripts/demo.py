@@ -24,7 +24,7 @@ from sluice.demo.books import Books, Check, ConservationError, require
 from sluice.demo.chart import draw
 from sluice.demo.story import DAYS, Moment, Story, prepare_story
 from sluice.demo.world import Setting, World
-from sluice.deploy.artifacts import Artifact
+from sluice.deploy.artifacts import load_artifacts
 from sluice.deploy.chain import NodeSender, Web3Reader
 from sluice.deploy.engine import deploy
 from sluice.deploy.params import load_params
@@ -41,12 +41,8 @@ def build_world(console: Console) -> World:
     params = load_params(ROOT / "deployments" / "params" / "local.yaml")
     provider = ape.chain.provider
     install_system_contracts(provider.web3)
-    contracts = ape.project.load_contracts()
-    artifacts = {
-        name: Artifact.from_contract_type(name, item.contract_type.model_dump(mode="json", by_alias=True))
-        for name, item in contracts.items()
-        if item.contract_type.deployment_bytecode
-    }
+    ape.project.load_contracts()  # compiles what is not
+    artifacts = load_artifacts(ROOT / ".build" / "__local__.json")
     deployer = ape.accounts.test_accounts[0]
     registry = ROOT / "build" / "demo-deployment.json"
     registry.unlink(missing_ok=True)
@@ -62,12 +58,8 @@ def build_world(console: Console) -> World:
         raise click.ClickException(f"the deployment is not what was planned: {result.differences}")
     console.print(f"{len(result.plan.steps)} steps deployed and verified, {result.registry.gas_used:,} gas")
 
-    abis = {
-        name: [entry.model_dump(mode="json", by_alias=True) for entry in item.contract_type.abi]
-        for name, item in contracts.items()
-    }
     keys = [Account.from_key(account.private_key) for account in ape.accounts.test_accounts]
-    return World(Setting.of(provider.web3, HttpNode(provider.uri), result, abis, keys))
+    return World(Setting.of(provider.web3, HttpNode(provider.uri), result, artifacts, keys))
 
 
 def play(story: Story, console: Console) -> None:

@@ -20,6 +20,7 @@ from sluice.chain.node import Node, get_block, mine_at
 from sluice.chain.passing import pay
 from sluice.chain.standin import Frames, StandIn
 from sluice.chain.state import Rules
+from sluice.deploy.artifacts import Artifact
 from sluice.deploy.engine import Result
 from sluice.oracle.views import Contracts, Prepared, find_contracts, prepare
 from sluice.units import NO_WEI, Slot, Timestamp, Wei
@@ -68,12 +69,7 @@ class Setting:
 
     @classmethod
     def of(
-        cls,
-        web3: Web3,
-        node: Node,
-        result: Result,
-        abis: Mapping[str, Sequence[Mapping[str, Any]]],
-        keys: Sequence[LocalAccount],
+        cls, web3: Web3, node: Node, result: Result, artifacts: Mapping[str, Artifact], keys: Sequence[LocalAccount]
     ) -> Self:
         """The setting of a deployment; of `keys`, those of its members count."""
         params = result.plan.params
@@ -82,7 +78,7 @@ class Setting:
             web3=web3,
             node=node,
             addresses=result.plan.addresses,
-            abis=abis,
+            abis={name: artifact.abi for name, artifact in artifacts.items()},
             genesis_time=result.registry.genesis_time,
             frame_slots=params.oracle.frame,
             seconds_per_slot=params.oracle.slot,

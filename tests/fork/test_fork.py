@@ -35,13 +35,8 @@ def deploy_on(node: HttpNode, params: Params, path: Path) -> Result:
 
 
 def world_on(node: HttpNode, result: Result) -> World:
-    contracts = ape.project.load_contracts()
-    abis = {
-        name: [entry.model_dump(mode="json", by_alias=True) for entry in item.contract_type.abi]
-        for name, item in contracts.items()
-    }
     keys = [Account.from_key(account.private_key) for account in ape.accounts.test_accounts]
-    return World(Setting.of(Web3(Web3.HTTPProvider(node.uri)), node, result, abis, keys))
+    return World(Setting.of(Web3(Web3.HTTPProvider(node.uri)), node, result, artifacts_of(), keys))
 
 
 def stake(world: World, person: Person, amount: Wei) -> None:
