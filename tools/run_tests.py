@@ -93,8 +93,8 @@ def main(arguments: list[str]) -> int:
         pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
     if folders := chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
-    if deep and any((ROOT / "tests/forge").glob("**/*.t.sol")):
-        code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"})
+    if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):  # what is chosen is pytest's to understand
+        code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"} if deep else {})
         if code:
             failed.append(f"forge (exit {code})")
         total.update(forge_counts(output))
