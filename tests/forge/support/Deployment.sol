@@ -174,7 +174,8 @@ abstract contract Deployment is Test {
             frameSlots: FRAME_SLOTS,
             members: members,
             keys: keys,
-            quorum: QUORUM
+            quorum: QUORUM,
+            validators: 0
         });
     }
 

@@ -41,6 +41,7 @@ struct OracleConfig {
     address[] members;
     address[] keys;
     uint256 quorum;
+    uint256 validators;
 }
 
 interface Vault is IStakingVault {
