@@ -137,7 +137,7 @@ class Twin:
 
     def vest(self) -> None:
         """Let everything vest."""
-        warp_to(now() + self.vault.terms.vesting_period)
+        warp_to(self.vault.vesting_end)
 
     def odd_rate(self, who: AccountAPI) -> None:
         """500-odd ether of ``who`` and a gain, so that the rate is no round number and nothing divides."""

@@ -19,6 +19,9 @@ GWEI = 10**9
 DAY = 86_400
 SEED = 1 * ETHER
 MIN_REQUEST = ETHER // 100
+VESTING = 3600
+FINALIZE_WINDOW = 4 * DAY
+STALE_AFTER = 5 * DAY
 ZERO = "0x" + 40 * "0"
 
 
@@ -54,7 +57,7 @@ class SmallCore:
 
     @classmethod
     def deploy(cls, project: Any, governance: Any, fees: Any, clock: Any = None) -> SmallCore:
-        """Stakes up to 50 million ether, fee 10%, 1 hour of vesting, requests from 0.01 slETH, stale after 5 days."""
+        """Stakes up to 50 million ether, fee 10%, 1 hour of vesting, requests from 0.01 slETH."""
         manager = governance.deploy(project.ProtocolAccessManager, governance)
         descriptor = governance.deploy(project.RequestDescriptor)
         nonce = governance.nonce
@@ -67,7 +70,9 @@ class SmallCore:
             manager=manager,
             descriptor=descriptor,
             token=governance.deploy(project.StakedEther, vault, queue),
-            queue=governance.deploy(project.WithdrawalQueue, token, vault, descriptor, MIN_REQUEST, 5 * DAY),
+            queue=governance.deploy(
+                project.WithdrawalQueue, token, vault, descriptor, MIN_REQUEST, FINALIZE_WINDOW, STALE_AFTER
+            ),
             gateway=governance.deploy(project.WithdrawalGateway, vault),
             rewards_vault=governance.deploy(project.RewardsVault, vault),
             vault=governance.deploy(
@@ -85,7 +90,7 @@ class SmallCore:
                     "feeRecipient": fees,
                     "fee": 1_000,
                     "minStake": 1000,
-                    "vestingPeriod": 3600,
+                    "vestingPeriod": VESTING,
                     "limitBurst": 50_000_000 * ETHER,
                     "limitGrowth": 0,
                 },
@@ -145,6 +150,7 @@ class SmallCore:
 
     def _report(self, gain: int, rewards: int) -> None:
         gained = self.gained + gain
+        previous = self.vault.referenceTime()
         self.clock.pass_time(2)
         report = {
             "referenceTime": self.clock.now,
@@ -155,7 +161,7 @@ class SmallCore:
             "rewards": rewards,
         }
         self.vault.report(report, sender=self.governance)
-        self.clock.pass_time(3600)
+        self.clock.pass_time(min(max(report["referenceTime"] - previous, VESTING), 30 * DAY))
 
 
 def force_ether(address: Any, wei: int) -> None:

@@ -59,23 +59,28 @@ def test_Q7_finalizable_is_what_finalize_accepts(protocol, queue, owner, brute_f
     assert queue.finalizable() == min(covered, left) == brute_force()
 
 
-def test_Q7_finalizable_at_an_odd_rate_while_rewards_vest(protocol, queue, owner, anybody, brute_force):
-    """Here it is the worth at the second of the call that must fit the buffer: at the next second it may not."""
+def test_Q7_finalizable_follows_the_rate_while_rewards_vest(protocol, queue, owner, anybody, brute_force):
+    """It is the worth at the second of the call that must fit the buffer: 50.5 ether, for requests of 10 shares each.
+
+    101 + 3 + 27 * vested ether on 101 + 3 shares: five requests fit for 55 minutes, then four, until the window closes.
+    """
     stake(protocol, owner, 100 * ETHER)
-    deposit_to_beacon(protocol, 45 * 10**9)
+    deposit_to_beacon(protocol, 50_500_000_000)
     for _ in range(6):
         request(protocol, owner, 10 * ETHER)
     tx = report_as_oracle(protocol, gain=30 * ETHER)
     seen = []
-    for elapsed in range(0, DAY + 3, DAY // 6):
+    window = protocol.params.queue.finalize_window
+    for elapsed in range(0, window + 1, window // 6):
         if elapsed:
             warp_to(tx.timestamp + elapsed)
         seen.append(queue.finalizable())
-        # 101 + 3 + 27 * vested ether on 101 + 3 shares; the buffer of 56 holds so many of ten
         total = 104 * ETHER + 27 * ETHER * elapsed // DAY
-        assert seen[-1] == min(6, 56 * 104 * ETHER // (10 * total))
+        assert seen[-1] == 505 * ETHER // 10 * 104 * ETHER // (10 * ETHER * total)
+        assert brute_force() == seen[-1]
     assert seen == [5, 5, 5, 4, 4, 4, 4]
-    assert brute_force() == seen[-1]
+    warp_to(tx.timestamp + window + 1)
+    assert queue.finalizable() == brute_force() == 0
 
 
 @dataclass

@@ -37,9 +37,9 @@ def test_one_second_before_it_is_stale_a_request_waits(protocol, staker, anybody
     request(protocol, staker, ETHER)
     requested_at = now()
     next_at(requested_at + stale_after - 1)
-    with reverts(
-        protocol.queue.RequestNotCovered, requestedAt=requested_at, referenceTime=protocol.vault.referenceTime()
-    ):
+    reference, applied = protocol.vault.lastReport()
+    refused = {"requestedAt": requested_at, "referenceTime": reference, "appliedAt": applied}
+    with reverts(protocol.queue.RequestNotCovered, **refused):
         protocol.queue.finalize(1, sender=anybody)
 
 
@@ -59,10 +59,11 @@ def test_each_request_waits_for_itself(protocol, staker, anybody, held, stale_af
     first = now()
     next_at(first + 100)
     request(protocol, staker, ETHER)
-    reference = protocol.vault.referenceTime()
+    reference, applied = protocol.vault.lastReport()
 
     next_at(first + stale_after + 99)
-    with reverts(protocol.queue.RequestNotCovered, requestedAt=first + 100, referenceTime=reference):
+    refused = {"requestedAt": first + 100, "referenceTime": reference, "appliedAt": applied}
+    with reverts(protocol.queue.RequestNotCovered, **refused):
         protocol.queue.finalize(2, sender=anybody)
     next_at(first + stale_after + 99)
     protocol.queue.finalize(1, sender=anybody)
@@ -84,6 +85,38 @@ def test_a_covered_request_does_not_wait_to_be_stale(protocol, staker, anybody, 
     report_as_oracle(protocol)
     assert now() < protocol.queue.getRequest(1).requestedAt + stale_after
     protocol.queue.finalize(1, sender=anybody)
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_a_covered_request_that_missed_its_window_is_stale_with_the_report(
+    protocol, staker, anybody, held, stale_after, early
+):
+    """Counted from the younger of the two: from the reference time of the report that covers it."""
+    request(protocol, staker, ETHER)
+    requested_at = now()
+    reference = requested_at + DAY
+    applied = report_as_oracle(protocol, reference_time=reference, at=reference + 1_000).timestamp
+    next_at(reference + stale_after - early)
+    if early:
+        refused = {"requestedAt": requested_at, "referenceTime": reference, "appliedAt": applied}
+        with reverts(protocol.queue.RequestNotCovered, **refused):
+            protocol.queue.finalize(1, sender=anybody)
+    else:
+        protocol.queue.finalize(1, sender=anybody)
+        assert protocol.queue.lastFinalizedId() == 1
+
+
+def test_C1_a_request_is_not_stale_by_its_own_age_alone(protocol, staker, anybody, held, stale_after):
+    """Reports come daily and the ether is missing: however long it waits, it waits for a report and its losses."""
+    request(protocol, staker, ETHER)
+    requested_at = now()
+    for _ in range(4):
+        applied = report_as_oracle(protocol, at=now() + DAY).timestamp
+    next_at(applied + DAY // 2)
+    assert applied + DAY // 2 > requested_at + stale_after
+    refused = {"requestedAt": requested_at, "referenceTime": applied, "appliedAt": applied}
+    with reverts(protocol.queue.RequestNotCovered, **refused):
+        protocol.queue.finalize(1, sender=anybody)
 
 
 def test_finalizable_turns_at_the_same_second(protocol, staker, held, stale_after):
