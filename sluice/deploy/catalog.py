@@ -30,6 +30,7 @@ class Role(IntEnum):
     REGISTRAR = 5
     SEALED = 6
     """Held by nobody: functions that must not be called."""
+    RELEASER = 7
 
     @property
     def label(self) -> str:
@@ -319,7 +320,7 @@ CATALOG: tuple[Entry, ...] = (
         "ReportLimits",
         arguments=lambda c: {"authority_": c[ACCESS], "limits_": _limits(c)},
         state=lambda c: {"authority": c[ACCESS], "limits": tuple(_limits(c).values())},
-        restricted={"release": Role.GOVERNOR, "setLimits": Role.GOVERNOR},
+        restricted={"release": Role.RELEASER, "setLimits": Role.GOVERNOR},
     ),
     Entry(
         "ReportOracle",

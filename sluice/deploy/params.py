@@ -144,6 +144,7 @@ class Governance(_Section):
     guardian: Immediate
     depositor: Immediate
     registrar: Holder
+    releaser: Holder
     target_admin_delay: Seconds = Field(ge=0, le=90 * DAY)
 
     @property
@@ -155,6 +156,7 @@ class Governance(_Section):
             self.guardian.account,
             self.depositor.account,
             self.registrar.account,
+            self.releaser.account,
         )
 
     @model_validator(mode="after")
@@ -164,12 +166,14 @@ class Governance(_Section):
             ("governor.delay", self.governor.delay),
             ("upgrader.delay", self.upgrader.delay),
             ("registrar.delay", self.registrar.delay),
+            ("releaser.delay", self.releaser.delay),
             ("target_admin_delay", self.target_admin_delay),
             ("governor.grant_delay", self.governor.grant_delay),
             ("upgrader.grant_delay", self.upgrader.grant_delay),
             ("guardian.grant_delay", self.guardian.grant_delay),
             ("depositor.grant_delay", self.depositor.grant_delay),
             ("registrar.grant_delay", self.registrar.grant_delay),
+            ("releaser.grant_delay", self.releaser.grant_delay),
         ):
             if self.admin.delay < delay:
                 raise ValueError(f"admin.delay {self.admin.delay} s must be at least {name} {delay} s")
@@ -177,7 +181,8 @@ class Governance(_Section):
             raise ValueError(
                 f"upgrader.delay {self.upgrader.delay} s must be at least governor.delay {self.governor.delay} s"
             )
-        if self.guardian.account in (self.admin.account, self.governor.account, self.upgrader.account):
+        slow = (self.admin.account, self.governor.account, self.upgrader.account, self.releaser.account)
+        if self.guardian.account in slow:
             raise ValueError("guardian.account must not be one of those it can cancel")
         return self
 
@@ -199,6 +204,11 @@ class Params(_Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         frame = self.oracle.frame_seconds
+        if self.governance.releaser.delay > frame // 2:
+            raise ValueError(
+                f"governance.releaser.delay {self.governance.releaser.delay} s must be at most half a frame "
+                f"({frame // 2} s): a released report is accepted in its own frame only"
+            )
         if self.queue.stale_after < 2 * frame:
             raise ValueError(
                 f"queue.stale_after {self.queue.stale_after} s must be at least two frames ({2 * frame} s): "

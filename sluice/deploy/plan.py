@@ -200,6 +200,9 @@ def role_grants(params: Params) -> tuple[RoleGrant, ...]:
         RoleGrant(
             Role.REGISTRAR, governance.registrar.account, governance.registrar.delay, governance.registrar.grant_delay
         ),
+        RoleGrant(
+            Role.RELEASER, governance.releaser.account, governance.releaser.delay, governance.releaser.grant_delay
+        ),
         RoleGrant(Role.ADMIN, governance.admin.account, governance.admin.delay, None),
     )
 

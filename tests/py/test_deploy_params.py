@@ -152,7 +152,7 @@ def test_local_accounts_are_those_of_the_test_mnemonic() -> None:
     mnemonic = " ".join(["test"] * 11 + ["junk"])
     address = [Account.from_mnemonic(mnemonic, account_path=f"m/44'/60'/0'/0/{i}").address for i in range(28)]
     params = load_params(LOCAL)
-    assert list(params.governance.accounts) == [address[i] for i in (1, 2, 2, 3, 4, 5)]
+    assert list(params.governance.accounts) == [address[i] for i in (1, 2, 2, 3, 4, 5, 2)]
     assert params.treasury == address[6]
     assert [each.member for each in params.oracle.members] == address[10:19]
     assert [each.key for each in params.oracle.members] == address[19:28]
@@ -193,6 +193,7 @@ def test_local_accounts_are_those_of_the_test_mnemonic() -> None:
         ("governance.target_admin_delay", "15 days", "governance", "target_admin_delay 1296000 s"),
         ("governance.guardian.grant_delay", "15 days", "governance", "guardian.grant_delay 1296000 s"),
         ("governance.upgrader.delay", "1 day", "governance", "upgrader.delay 86400 s must be at least governor.delay"),
+        ("governance.releaser.delay", "13 hours", "file", "releaser.delay 46800 s must be at most half a frame"),
         ("governance.governor.account", GUARDIAN, "governance", "guardian.account must not be one of those"),
         ("governance.guardian.delay", "1 day", "governance.guardian.delay", "not permitted"),
         ("local", "false", "file", "external.weth is missing"),

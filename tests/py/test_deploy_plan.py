@@ -335,7 +335,6 @@ def test_roles_are_those_of_the_documentation(plan: Plan) -> None:
             "StakingVault.setFee",
             "StakingVault.setStakeLimit",
             "CoverFund.migrate",
-            "ReportLimits.release",
             "ReportLimits.setLimits",
             "ReportOracle.addMember",
             "ReportOracle.removeMember",
@@ -349,6 +348,7 @@ def test_roles_are_those_of_the_documentation(plan: Plan) -> None:
         Role.GUARDIAN: {"StakingVault.pauseStaking", "StakingVault.resumeStaking"},
         Role.DEPOSITOR: {"StakingVault.depositToBeacon"},
         Role.REGISTRAR: {"FeeSplitter.setWeight"},
+        Role.RELEASER: {"ReportLimits.release"},
         Role.SEALED: {"ProxyAdmin.transferOwnership", "ProxyAdmin.renounceOwnership"},
     }
 
