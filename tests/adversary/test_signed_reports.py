@@ -291,18 +291,26 @@ def test_D5_H3_ether_forced_upon_every_contract_moves_no_rate_and_stops_no_signe
     assert vault.buffer() <= vault.balance
 
 
-def test_D5_report_beyond_a_limit_passes_when_it_is_released_in_its_frame_alone(protocol, oracle):
-    loss = 51 * ETHER
-    late = report_of(protocol, gain=-loss)
-    release_late = schedule(protocol, protocol.limits.release, oracle.digest(late.as_tuple()))
-    release_late()
+def test_D5_report_beyond_a_limit_passes_once_it_is_released(protocol, oracle):
+    report = report_of(protocol, gain=-51 * ETHER)
+    with reverts(protocol.limits.LossAboveLimit, loss=51 * ETHER, limit=50 * ETHER):
+        submit(protocol, report)
+    schedule(protocol, protocol.limits.release, oracle.digest(report.as_tuple()))()
+    assert oracle.expected().referenceSlot == report.reference_slot, "the delay must leave time in the frame"
+    submit(protocol, report)
+    assert protocol.vault.totalAssets() == 949 * ETHER
+
+
+def test_D5_release_lets_no_other_report_pass_and_ends_with_the_frame(protocol, oracle):
+    report = report_of(protocol, gain=-60 * ETHER)
+    schedule(protocol, protocol.limits.release, oracle.digest(report.as_tuple()))()
+    worse = report_of(protocol, gain=-61 * ETHER)
+    with reverts(protocol.limits.LossAboveLimit, loss=61 * ETHER, limit=50 * ETHER):
+        submit(protocol, worse)
     advance_frame(protocol)
     expected = oracle.expected().referenceSlot
-    with reverts(oracle.ReferenceSlotUnexpected, given=late.reference_slot, expected=expected):
-        submit(protocol, late)
-    # two days and more have passed, and the limit has grown with them
-    submit(protocol, report_of(protocol, gain=-loss))
-    assert protocol.vault.totalAssets() == 949 * ETHER
+    with reverts(oracle.ReferenceSlotUnexpected, given=report.reference_slot, expected=expected):
+        submit(protocol, report)
 
 
 # --- D6: all of it is signed ---
