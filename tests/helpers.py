@@ -165,10 +165,20 @@ def report_as_oracle(
     return protocol.vault.report(report, sender=account)
 
 
+def vesting_seconds(protocol: Protocol, reference_time: int) -> int:
+    """Over how long the rewards of a report with ``reference_time`` will vest: the time it covers, within bounds."""
+    elapsed = reference_time - protocol.vault.referenceTime()
+    return int(min(max(elapsed, protocol.params.vault.vesting_period), 30 * DAY))
+
+
 def set_rate(protocol: Protocol, gain: int) -> None:
-    """A report with ``gain`` (wei, below 0 for a loss), and time until all of it has vested."""
+    """A report with ``gain`` (wei, below 0 for a loss), time until all of it has vested, and a report of nothing.
+
+    After that one nothing is unvested, and the next report covers as little time as the test lets pass.
+    """
+    period = vesting_seconds(protocol, now() + 1)
     report_as_oracle(protocol, gain=gain)
-    warp_to(now() + protocol.vault.VESTING_PERIOD())
+    report_as_oracle(protocol, at=now() + period)
 
 
 # --- Reports by a quorum ---

@@ -13,7 +13,7 @@ contract FailingCover is ILossCover {
         RevertLong, // with a megabyte
         ReturnLong, // gives nothing and returns a megabyte
         GiveAndRevert, // so that what it gave is taken back
-        Spin // until the gas is gone
+        Burn // all the gas it gets
     }
 
     IERC20 private immutable TOKEN;
@@ -32,7 +32,11 @@ contract FailingCover is ILossCover {
             // slither-disable-next-line unchecked-transfer
             TOKEN.transfer(msg.sender, TOKEN.balanceOf(address(this)));
         }
-        if (MODE == Mode.Spin) while (true) {}
+        if (MODE == Mode.Burn) {
+            assembly {
+                invalid()
+            }
+        }
         if (MODE == Mode.RevertLong) {
             assembly {
                 revert(0, 0x100000)

@@ -25,6 +25,7 @@ from tests.helpers import (
     set_rate,
     stake,
     vault_model,
+    vesting_seconds,
     warp_to,
 )
 from tests.queueing import settle
@@ -153,19 +154,21 @@ def rate_of(vault) -> Fraction:
 
 @dataclass(frozen=True)
 class Vesting:
-    """A gain that was reported: how much of it vests until when."""
+    """A gain that was reported: how much of it vests from when until when."""
 
     amount: int
+    since: int
     end: int
 
     def unvested(self, at: int) -> int:
-        return math.ceil(Fraction(self.amount * max(0, self.end - at), DAY))
+        return math.ceil(Fraction(self.amount * max(0, self.end - at), self.end - self.since))
 
 
 def gain_then_wait(protocol, gain: int) -> Vesting:
+    period = vesting_seconds(protocol, now() + 1)
     tx = report_as_oracle(protocol, gain=gain)
     warp_to(now() + LATER)
-    return Vesting(tx.events[-1].unvested, tx.timestamp + DAY)
+    return Vesting(tx.events[-1].unvested, tx.timestamp, tx.timestamp + period)
 
 
 def lose(protocol, loss, bonds, *, gained=0, extra=0):
@@ -235,10 +238,10 @@ def test_loss_equals_the_model(protocol, vault, token, staker, bonds):
     model.bonds, model.cover = "bonds", "cover"
     model.pooled, model.supply = Fraction(vault.pooled()), Fraction(vault.supply())
     model.balances = {"bonds": Fraction(ETHER), "cover": Fraction(ETHER // 3)}
-    model.vesting, model.vesting_end = Fraction(vesting.amount), vesting.end
+    model.vesting, model.vesting_since, model.vesting_end = Fraction(vesting.amount), vesting.since, vesting.end
     model.profit, model.deposited, model.swept, model.reference_time = vault.consensus()
     at = now() + 77
-    report_as_oracle(protocol, gain=-LOSS, at=at)
+    tx = report_as_oracle(protocol, gain=-LOSS, at=at)
     outcome = model.report(
         ConsensusFigures(at, 960 * GWEI + model.profit - LOSS // GWEI, withdrawn=0, deposited=960 * GWEI), at
     )
@@ -247,7 +250,11 @@ def test_loss_equals_the_model(protocol, vault, token, staker, bonds):
     assert outcome.covered_by_cover > 0
     assert outcome.shared > 0
     assert (vault.pooled(), vault.unvested(), vault.supply()) == (outcome.pooled, outcome.unvested, outcome.supply)
+    covered = [event.assets for event in tx.events if event.event_name == "LossCovered"]
+    assert covered == [outcome.covered_by_bonds, outcome.covered_by_cover]
+    assert [event.assets for event in tx.events if event.event_name == "LossShared"] == [outcome.shared]
     assert vault.rate() == model.rate_view(at)
+    assert vault.unrecovered() == model.unrecovered
 
 
 @pytest.mark.parametrize("short", [0, 1, 2])
@@ -349,6 +356,41 @@ def test_provision_is_a_loss_now_and_no_second_one_when_it_comes(protocol, vault
     tx = report_as_oracle(protocol, provision=0, consensusBalance=balance - GWEI)
     assert tx.events[-1].profit == 0
     assert vault.pooled() == pooled
+
+
+def test_A9_gain_that_only_undoes_a_loss_bears_no_fee(protocol, vault, token, staker, bonds):
+    """Decision 0016: what holders bore (unvested or vested) comes back without a fee; bonds' part is not theirs."""
+    token.transfer(bonds, ETHER, sender=staker)
+    before = vault.unrecovered()
+    assert before == 0
+    expected, _, _ = lose(protocol, LOSS, bonds, gained=ETHER)
+    borne = LOSS - expected.by_bonds
+    assert 0 < expected.by_unvested < borne
+    assert vault.unrecovered() == borne == expected.by_unvested + expected.shared
+    fees = token.balanceOf(protocol.splitter)
+
+    report_as_oracle(protocol, gain=2 * GWEI)
+    assert vault.unrecovered() == borne - 2 * GWEI
+    give_ether(protocol.rewards, 10 * ETHER)
+    report_as_oracle(protocol, rewards=borne - 2 * GWEI)  # the last wei of it
+    assert vault.unrecovered() == 0
+    assert token.balanceOf(protocol.splitter) == fees
+
+    rate = rate_of(vault)
+    at = now() + 1
+    tx = report_as_oracle(protocol, rewards=1_000, at=at)
+    minted = [event.assets for event in tx.events if event.event_name == "FeeMinted"]
+    assert minted == [100]
+    assert rate_of(vault) >= rate
+
+
+def test_A9_fee_of_a_gain_that_passes_the_loss_is_on_the_rest(protocol, vault, token, staker):
+    """12,345 wei above what was lost: a fee of 1,234 wei."""
+    report_as_oracle(protocol, gain=-LOSS)
+    give_ether(protocol.rewards, LOSS + 12_345)
+    tx = report_as_oracle(protocol, rewards=LOSS + 12_345)
+    assert [event.assets for event in tx.events if event.event_name == "FeeMinted"] == [1_234]
+    assert vault.unrecovered() == 0
 
 
 # --- Those who wait bear it too ---
