@@ -403,7 +403,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     }
 
     /// @inheritdoc IStakingVault
-    function receiveSweep() external payable onlyCaller(GATEWAY) {
+    function receiveSweep() external payable onlyCaller(GATEWAY) notReporting {
         uint256 amount = msg.value / GWEI;
         if (amount * GWEI != msg.value) revert SweepNotWholeGwei(msg.value);
         Consensus memory side = _consensus;

@@ -37,7 +37,6 @@ LOSS = 5 * ETHER
 TRANSACTION_GAS = 16_777_216
 """The most that one transaction may have on mainnet (EIP-7825)."""
 MODES = ("revert", "revert with a megabyte", "return a megabyte", "give and revert", "burn all gas")
-SPIN = MODES.index("burn all gas")
 BURN = MODES.index("burn all gas")
 # runtime codes
 NOTHING = "0x"
