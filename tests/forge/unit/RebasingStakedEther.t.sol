@@ -179,6 +179,17 @@ contract RebasingStakedEtherTest is Deployment {
         vm.assertEq(rebasing.unwrap(balance), 7 ether + 2);
     }
 
+    function test_NothingIsNotTheWholeOfABalanceThatRoundsToNothing() external {
+        _lose();
+        _wrap(2);
+        vm.assertEq(rebasing.balanceOf(alice), 0);
+        vm.startPrank(alice);
+        rebasing.transfer(bob, 0);
+        vm.assertEq(rebasing.sharesOf(alice), 2);
+        vm.expectRevert(IRebasingStakedEther.SharesMissing.selector);
+        rebasing.unwrap(0);
+    }
+
     function test_UnwrapShares() external {
         _wrap(7 ether);
         vm.expectEmit(address(rebasing));

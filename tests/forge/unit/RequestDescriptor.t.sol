@@ -35,7 +35,7 @@ contract RequestDescriptorTest is Test {
     function test_FinalisedRequest() external view {
         IWithdrawalQueue.Request memory request = IWithdrawalQueue.Request({
             owner: address(1),
-            shares: 0.001 ether,
+            shares: 0.001 ether + 1,
             requestedAt: 946_684_799 + 600 + 36_000, // 2000-01-01 10:09:59 UTC
             assets: 0.00000099 ether,
             finalized: true,
@@ -46,7 +46,7 @@ contract RequestDescriptorTest is Test {
             request,
             0,
             "#2dd4bf",
-            ["finalised", "0.001", "0.00000099", "0", "946721399"],
+            ["finalised", "0.001000000000000001", "0.00000099", "0", "946721399"],
             ["0.001", "Pays ether", "0", "0", "2000-01-01 10:09 UTC"]
         );
     }

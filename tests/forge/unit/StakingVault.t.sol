@@ -465,6 +465,19 @@ contract StakingVaultTest is Deployment {
         vm.assertEq(vault.pooled(), 32 ether);
     }
 
+    function test_TheLastWeiOfTheBufferCanBeAskedFor() external {
+        vm.prank(alice);
+        vault.stake{value: 63 ether}(alice, 0, address(0));
+        toBeacon(32e9);
+        vm.prank(alice);
+        queue.request(32 ether, alice);
+        vm.warp(block.timestamp + 12);
+        reportNow(32e9, 0, 0, 0);
+        vm.assertEq(vault.buffer(), 32 ether);
+        vm.assertEq(queue.finalizable(), 1);
+        vm.assertEq(queue.finalize(1), 32 ether);
+    }
+
     function test_RedeemIsForTheQueueAlone() external {
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.CallerNotAllowed.selector, address(this), address(queue)));
         vault.redeem(1);

@@ -327,6 +327,7 @@ contract WithdrawalQueueTest is Deployment {
         uint256 owed = shares * assets / ((6 ether + 6 gwei) / 1 gwei);
         vm.assertEq(queue.getRequest(2).assets, owed);
         vm.assertEq(queue.getRequest(2).finalized, true);
+        vm.assertEq(queue.getRequest(3).finalized, true); // the last of them
         uint256 before = bob.balance;
         vm.expectEmit(address(queue));
         emit Transfer(alice, address(0), 2);
@@ -525,6 +526,9 @@ contract WithdrawalQueueTest is Deployment {
         vm.assertEq(queue.requestsOf(alice, 2, 2), new uint256[](0));
         vm.assertEq(queue.requestsOf(alice, 5, 4), new uint256[](0));
         vm.assertEq(queue.requestsOf(alice, 7, 9), new uint256[](0));
+        // what was never asked for is nobody's, not even that of nobody
+        vm.assertEq(queue.requestsOf(address(0), 6, 9), new uint256[](0));
+        vm.assertEq(queue.requestsOf(address(0), 0, 0), new uint256[](0));
         queue.finalize(1);
         queue.claim(1);
         vm.assertEq(queue.requestsOf(address(0), 2, 5), new uint256[](0));
