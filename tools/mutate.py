@@ -306,7 +306,8 @@ def _numbers(text: str) -> Iterator[str]:
 class Compiler:
     """The npm compiler in its own process, started once; again now and then, because it does not give memory back."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.process: subprocess.Popen[str] | None = None
         self.count = 0
 
@@ -317,7 +318,7 @@ class Compiler:
             self.close()
             self.process = subprocess.Popen(
                 ["node", str(ROOT / "tools" / "solc_server.js")],
-                cwd=ROOT,
+                cwd=self.folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -357,7 +358,7 @@ class Worker:
     def __init__(self, folder: Path, timeout: float) -> None:
         self.folder = folder
         self.timeout = timeout
-        self.compiler = Compiler()
+        self.compiler = Compiler(folder)
         self.originals: dict[str, str] = {}
 
     def forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -374,7 +375,7 @@ class Worker:
 
     def original(self, seen_in: str) -> str:
         if seen_in not in self.originals:
-            code = self.compiler.bytecode({seen_in: (ROOT / seen_in).read_text("utf-8")}, seen_in)
+            code = self.compiler.bytecode({seen_in: (self.folder / seen_in).read_text("utf-8")}, seen_in)
             if code is None:
                 raise SystemExit(f"error: {seen_in} does not compile")
             self.originals[seen_in] = code

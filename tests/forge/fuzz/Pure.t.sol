@@ -124,7 +124,7 @@ contract PureFuzz is Deployment {
             validatorsPerDay: uint32(seed >> 32),
             minAge: uint32((seed >> 64) % 1 days),
             maxAge: uint32(1 days + (seed >> 96) % 30 days),
-            gainAllowance: uint64(seed >> 128)
+            gainAllowance: uint64((seed >> 128) % (2_048e9 + 1))
         });
         vm.prank(governor);
         limits.setLimits(set);
@@ -146,14 +146,15 @@ contract PureFuzz is Deployment {
         figures.profit += 1;
         _refuse(abi.encodeWithSelector(IReportLimits.GainAboveLimit.selector, gain + 1, gain), figures);
 
-        uint256 loss = uint256(total) * set.loss / 10_000;
+        uint256 days_ = elapsed < 1 days ? 1 days : elapsed;
+        uint256 share = set.loss * days_ / 1 days;
+        uint256 loss = uint256(total) * (share > 5_000 ? 5_000 : share) / 10_000;
         figures.profit = -int256(loss);
         limits.check(0, figures);
         figures.profit -= 1;
         _refuse(abi.encodeWithSelector(IReportLimits.LossAboveLimit.selector, loss + 1, loss), figures);
 
         figures.profit = 0;
-        uint256 days_ = elapsed < 1 days ? 1 days : elapsed;
         uint256 change = days_ * set.validatorsPerDay / 1 days;
         figures.newValidators = figures.oldValidators + change;
         limits.check(0, figures);

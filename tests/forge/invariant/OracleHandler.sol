@@ -135,7 +135,9 @@ contract OracleHandler is Deployment {
             uint256 foreign = 0xF000 + change % 1_000;
             signatures[0] = sign(foreign, digest);
             if (quorum > 1 && vm.addr(foreign) > _signer(digest, signatures[1])) return;
-            _refuse(abi.encodeWithSelector(IReportOracle.KeyNotMember.selector, vm.addr(foreign)), report, signatures);
+            _refuse(
+                abi.encodeWithSelector(IReportOracle.QuorumNotReached.selector, quorum - 1, quorum), report, signatures
+            );
             ++done[Action.Stranger];
         } else if (kind == 4) {
             report.consensusBalance += 1; // what was signed is another report
@@ -164,8 +166,10 @@ contract OracleHandler is Deployment {
         ++calls;
         if (!_due()) return;
         Report memory report = _honest(0);
-        uint256 most = vault.totalAssets() * 500 / 10_000 / 1 gwei;
-        uint256 loss = most + 1 + size % 10e9;
+        uint256 elapsed = oracle.GENESIS_TIME() + report.referenceSlot * SLOT - vault.referenceTime();
+        uint256 share = 500 * (elapsed < 1 days ? 1 days : elapsed) / 1 days;
+        uint256 most = vault.totalAssets() * (share > 5_000 ? 5_000 : share) / 10_000;
+        uint256 loss = most / 1 gwei + 1 + size % 10e9;
         if (loss > beaconGwei / 2) return;
         report.consensusBalance = uint64(beaconGwei - loss);
         bytes[] memory signatures = _sign(oracle.digest(report), quorum, size);
@@ -178,11 +182,7 @@ contract OracleHandler is Deployment {
             ++done[Action.Released];
         } else {
             _refuse(
-                abi.encodeWithSelector(
-                    IReportLimits.LossAboveLimit.selector, loss * 1 gwei, vault.totalAssets() * 500 / 10_000
-                ),
-                report,
-                signatures
+                abi.encodeWithSelector(IReportLimits.LossAboveLimit.selector, loss * 1 gwei, most), report, signatures
             );
             ++done[Action.OutsideLimits];
         }

@@ -987,14 +987,19 @@ contract ProtocolHandler is Deployment {
             ask.owed = ask.size * expected / gweis;
             owedOpen += ask.owed;
             vm.assertTrue(
-                ask.at <= vault.referenceTime() || block.timestamp >= ask.at + STALE_AFTER,
-                "INV-Q: no request is settled before a report covers it"
+                _mayBeSettled(ask.at), "INV-Q: no request is settled before a report covers it, nor long after"
             );
         }
         finalizedId = upTo;
         openGwei -= gweis;
         redeemed += expected;
         queueHeld += expected;
+    }
+
+    function _mayBeSettled(uint256 at) private view returns (bool) {
+        (uint256 referenceTime, uint256 appliedAt) = vault.lastReport();
+        if (at > referenceTime) return block.timestamp >= at + STALE_AFTER;
+        return block.timestamp <= appliedAt + FINALIZE_WINDOW || block.timestamp >= referenceTime + STALE_AFTER;
     }
 
     function _paid(uint256 id) private {
@@ -1021,20 +1026,26 @@ contract ProtocolHandler is Deployment {
         uint256 pooled;
         uint256 unvested;
         uint256 available;
-        uint256 shared;
+        uint256 unrecovered;
         uint256 burnt;
         uint256 fee;
     }
 
-    /// @dev An honest report: what the validators have and paid, by the rule of `sluice.oracle.report`. Always accepted.
+    /// @dev An honest report: what the validators have and what they ever paid. Always accepted.
     function _report(uint256 change, uint256 provision, uint256 fromRewards, uint256 age) private {
         _earn(change);
         Before memory b = Before(
-            vault.totalAssets(), vault.supply(), vault.pooled(), vault.unvested(), _least(_limit(), burst), 0, 0, 0
+            vault.totalAssets(),
+            vault.supply(),
+            vault.pooled(),
+            vault.unvested(),
+            _least(_limit(), burst),
+            vault.unrecovered(),
+            0,
+            0
         );
         ConsensusReport memory given = _honest(provision, fromRewards, age);
-        int256 newProfit = int256(uint256(given.consensusBalance)) + int256(uint256(given.withdrawn))
-            - int256(uint256(given.provision)) - int256(uint256(given.deposited));
+        int256 newProfit = _profitOf(given);
         int256 gained = (newProfit - profitGwei) * 1 gwei + int256(uint256(given.rewards));
         uint256 fees = token.balanceOf(address(splitter));
 
@@ -1050,13 +1061,23 @@ contract ProtocolHandler is Deployment {
         since = block.timestamp;
     }
 
+    /// @dev Of the consensus side since the beginning, gwei. A gift that was swept where ether was lost makes the loss good.
+    function _profitOf(ConsensusReport memory given) private view returns (int256) {
+        (,, uint256 swept,) = vault.consensus();
+        uint256 back = withdrawnGwei;
+        if (beaconGwei + back < swept + given.provision) back = swept + given.provision - beaconGwei;
+        return int256(beaconGwei) + int256(back) - int256(uint256(given.provision)) - int256(depositedGwei);
+    }
+
     function _expectGain(Before memory b, uint256 gain, uint256 fees) private {
-        b.fee = gain * vault.fee() / 10_000;
+        uint256 recovered = _least(b.unrecovered, gain);
+        b.fee = (gain - recovered) * vault.fee() / 10_000;
         uint256 shares = b.fee * b.supply / b.total;
         vm.assertEq(vault.pooled(), b.pooled + gain, "INV-REP: a gain is pooled");
         vm.assertEq(vault.unvested(), b.unvested + gain - b.fee, "INV-REP: and vests");
         vm.assertEq(vault.supply(), b.supply + shares, "INV-REP: but for the fee");
         vm.assertEq(token.balanceOf(address(splitter)), fees + shares, "INV-REP: which the recipient gets");
+        vm.assertEq(vault.unrecovered(), b.unrecovered - recovered, "INV-REP: no fee on what makes a loss good");
         _requireSteady(b.total, b.supply);
         ++done[Action.Gain];
     }
@@ -1068,6 +1089,9 @@ contract ProtocolHandler is Deployment {
         vm.assertLe(vault.unvested(), b.unvested, "INV-REP: nothing is made of it");
         uint256 covered = b.burnt * b.total / b.supply;
         uint256 fromUnvested = b.unvested - vault.unvested();
+        uint256 missing = vault.unrecovered() - b.unrecovered;
+        vm.assertLe(missing, loss, "INV-REP: no more is missing than was lost");
+        vm.assertGe(missing + covered + 2, loss, "INV-REP: what was not covered is");
         if (covered + fromUnvested + 2 >= loss) {
             _requireSteady(b.total, b.supply);
         } else {
@@ -1105,15 +1129,12 @@ contract ProtocolHandler is Deployment {
         view
         returns (ConsensusReport memory given)
     {
-        (,, uint256 swept, uint256 last) = vault.consensus();
+        uint256 last = vault.referenceTime();
         given.referenceTime = uint40(age % 3 == 0 ? block.timestamp : last + 1 + age % (block.timestamp - last));
         given.consensusBalance = uint64(beaconGwei);
         given.provision = uint64(provision % 4 == 0 ? provision % (beaconGwei / 100 + 1) : 0);
         given.deposited = uint64(depositedGwei);
-        // a gift that was swept in the place of ether that was lost counts as withdrawn
-        uint256 least = swept + given.provision;
-        least = least > beaconGwei ? least - beaconGwei : 0;
-        given.withdrawn = uint64(withdrawnGwei > least ? withdrawnGwei : least);
+        given.withdrawn = uint64(withdrawnGwei);
         given.rewards =
             uint96(fromRewards % 3 == 0 ? address(rewards).balance : fromRewards % (address(rewards).balance + 1));
     }

@@ -61,6 +61,7 @@ interface Vault is IStakingVault {
     function oracle() external view returns (address);
     function fee() external view returns (uint16);
     function feeRecipient() external view returns (address);
+    function unrecovered() external view returns (uint96);
     function bonds() external view returns (address);
     function cover() external view returns (address);
     function authority() external view returns (address);
