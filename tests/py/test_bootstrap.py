@@ -1,6 +1,7 @@
 """The set-up: what it refuses, what it notices, what it leaves alone."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,9 @@ def test_locks_hold_hashes_and_no_addresses() -> None:
     for name, package in packages.items():
         assert "resolved" not in package, name
         assert not name or package["integrity"].startswith("sha512-"), name
+
+
+def test_own_folders_on_the_path_are_not_searched_for_node(tmp_path: Path) -> None:
+    """A set-up in a shell that sourced tools/env.sh once linked .toolchain/bin/node to itself."""
+    path = f"{tmp_path}/.toolchain/bin{os.pathsep}/usr/bin{os.pathsep}{tmp_path}/.venv/bin{os.pathsep}/bin"
+    assert bootstrap.foreign_path(path, tmp_path) == f"/usr/bin{os.pathsep}/bin"
