@@ -78,7 +78,7 @@ contract OracleHandler is Deployment {
         Report memory report = _honest(change);
         uint256 before = vault.referenceTime();
         for (uint256 i = 0; i < quorum; ++i) {
-            vm.assertEq(vault.referenceTime(), before, "O1: nothing happens below the quorum");
+            vm.assertEq(vault.referenceTime(), before, "INV-ORC-01: nothing happens below the quorum");
             vm.prank(vm.addr(keyOfMember[members[addmod(first, i, members.length)]]));
             oracle.vote(report);
         }
@@ -143,7 +143,7 @@ contract OracleHandler is Deployment {
             report.consensusBalance += 1; // what was signed is another report
             uint256 before = vault.referenceTime();
             (bool fine,) = address(oracle).call(abi.encodeCall(oracle.submit, (report, signatures)));
-            vm.assertTrue(!fine, "O1: what nobody signed is refused");
+            vm.assertTrue(!fine, "INV-ORC-01: what nobody signed is refused");
             vm.assertEq(vault.referenceTime(), before);
             ++done[Action.Tampered];
         } else {
@@ -261,9 +261,9 @@ contract OracleHandler is Deployment {
 
     function check() external view {
         address[] memory there = oracle.members();
-        vm.assertEq(there.length, members.length, "O1: members");
-        vm.assertEq(oracle.quorum(), quorum, "O1: quorum");
-        vm.assertTrue(quorum * 2 > there.length && quorum <= there.length, "O1: more than half, at most all");
+        vm.assertEq(there.length, members.length, "INV-ORC-01: members");
+        vm.assertEq(oracle.quorum(), quorum, "INV-ORC-01: quorum");
+        vm.assertTrue(quorum * 2 > there.length && quorum <= there.length, "INV-ORC-01: more than half, at most all");
         for (uint256 i = 0; i < members.length; ++i) {
             address key = vm.addr(keyOfMember[members[i]]);
             vm.assertEq(oracle.keyOf(members[i]), key);
@@ -275,15 +275,17 @@ contract OracleHandler is Deployment {
             vm.assertEq(owner != address(0), inUse[signingKey(i)]);
             if (owner != address(0)) ++used;
         }
-        vm.assertEq(used, members.length, "O1: one key a member, one member a key");
-        vm.assertEq(oracle.lastReferenceSlot(), lastSlot, "O2: the slot of the newest report");
+        vm.assertEq(used, members.length, "INV-ORC-01: one key a member, one member a key");
+        vm.assertEq(oracle.lastReferenceSlot(), lastSlot, "INV-ORC-02: the slot of the newest report");
         vm.assertEq(oracle.validators(), validators);
         if (accepted != 0) {
-            vm.assertEq(vault.referenceTime(), oracle.GENESIS_TIME() + lastSlot * SLOT, "O2: and its time in the vault");
-            vm.assertEq(vault.outside(), beaconGwei * 1 gwei, "O1: the vault believes what was agreed on");
+            vm.assertEq(
+                vault.referenceTime(), oracle.GENESIS_TIME() + lastSlot * SLOT, "INV-ORC-02: and its time in the vault"
+            );
+            vm.assertEq(vault.outside(), beaconGwei * 1 gwei, "INV-ORC-01: the vault believes what was agreed on");
         }
         (uint256 slot, uint256 time, uint256 deadline, bool reported) = oracle.expected();
-        vm.assertTrue(time <= block.timestamp && block.timestamp < deadline, "O2: the frame that runs now");
+        vm.assertTrue(time <= block.timestamp && block.timestamp < deadline, "INV-ORC-02: the frame that runs now");
         vm.assertEq((slot - oracle.FIRST_SLOT()) % FRAME_SLOTS, 0);
         vm.assertEq(reported, slot == lastSlot);
     }
@@ -326,7 +328,7 @@ contract OracleHandler is Deployment {
     }
 
     function _applied(Report memory report) private {
-        vm.assertTrue(report.referenceSlot > lastSlot, "O2: the reference slot rises");
+        vm.assertTrue(report.referenceSlot > lastSlot, "INV-ORC-02: the reference slot rises");
         lastSlot = report.referenceSlot;
         validators = report.validators;
         beaconGwei = report.consensusBalance;

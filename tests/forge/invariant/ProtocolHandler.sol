@@ -195,7 +195,7 @@ contract ProtocolHandler is Deployment {
         uint256 before = actor.balance;
         uint256 held = token.balanceOf(actor);
         vm.prank(actor);
-        vm.assertEq(vault.mint{value: cost + extra}(shares, actor), cost, "INV-RATE: previewMint is exact");
+        vm.assertEq(vault.mint{value: cost + extra}(shares, actor), cost, "INV-ACC-06: previewMint is exact");
         vm.assertEq(before - actor.balance, cost, "mint keeps its price alone");
         vm.assertEq(token.balanceOf(actor) - held, shares, "mint gives what was asked");
         staked += cost;
@@ -607,7 +607,7 @@ contract ProtocolHandler is Deployment {
         (uint256 total, uint256 supply) = (vault.totalAssets(), vault.supply());
         vm.warp(block.timestamp + (seconds_ % 4 == 0 ? seconds_ % 5 days : 1 + seconds_ % 1 days));
         vm.assertEq(vault.supply(), supply, "time mints nothing");
-        vm.assertGe(vault.totalAssets(), total, "INV-RATE: time only vests");
+        vm.assertGe(vault.totalAssets(), total, "INV-ACC-08: time only vests");
         ++done[Action.Warp];
     }
 
@@ -709,7 +709,7 @@ contract ProtocolHandler is Deployment {
         vm.assertLe(
             actor.balance + kept,
             before + 4 * (vault.rate() / 1 ether + 1),
-            "INV-FREE: a round trip around a report gains nothing"
+            "INV-VAL-01: a round trip around a report gains nothing"
         );
         ++done[Action.RoundTrip];
     }
@@ -758,80 +758,88 @@ contract ProtocolHandler is Deployment {
         for (uint256 i = 0; i < holders.length; ++i) {
             sum += token.balanceOf(holders[i]);
         }
-        vm.assertEq(sum, vault.supply(), "INV-ACC: the balances are the supply");
-        vm.assertEq(token.totalSupply(), vault.supply(), "INV-ACC: the token tells the vault's supply");
-        vm.assertGe(token.balanceOf(SEED_HOLDER), SEED, "INV-ACC: the seed stays");
-        vm.assertTrue(vault.totalAssets() > 0, "INV-ACC: there is always something");
+        vm.assertEq(sum, vault.supply(), "INV-ACC-01: the balances are the supply");
+        vm.assertEq(token.totalSupply(), vault.supply(), "INV-ACC-01: the token tells the vault's supply");
+        vm.assertGe(token.balanceOf(SEED_HOLDER), SEED, "INV-ACC-02: the seed stays");
+        vm.assertTrue(vault.totalAssets() > 0, "INV-ACC-02: there is always something");
     }
 
     function _checkEther() private view {
         vm.assertEq(
-            int256(vault.pooled()), int256(SEED + staked) - int256(redeemed) + profit, "INV-ETH: pooled is the ledger's"
+            int256(vault.pooled()),
+            int256(SEED + staked) - int256(redeemed) + profit,
+            "INV-ETH-04: pooled is the ledger's"
         );
-        vm.assertEq(vault.buffer() + vault.outside(), vault.pooled(), "INV-ETH: pooled is buffer and outside");
+        vm.assertEq(vault.buffer() + vault.outside(), vault.pooled(), "INV-ACC-03: pooled is buffer and outside");
         vm.assertEq(
-            address(vault).balance, vault.buffer() + forced[address(vault)], "INV-ETH: the vault has its buffer"
+            address(vault).balance, vault.buffer() + forced[address(vault)], "INV-ETH-02: the vault has its buffer"
         );
-        vm.assertEq(_etherOfAll(), issued, "INV-ETH: ether is conserved");
+        vm.assertEq(_etherOfAll(), issued, "INV-ETH-01: ether is conserved");
         (, uint256 deposited,,) = vault.consensus();
-        vm.assertEq(deposited, depositedGwei, "INV-ETH: what was deposited is counted");
+        vm.assertEq(deposited, depositedGwei, "INV-ETH-03: what was deposited is counted");
         vm.assertEq(
-            DEPOSIT_CONTRACT.balance, deposited * 1 gwei + forced[DEPOSIT_CONTRACT], "INV-ETH: and is where it belongs"
+            DEPOSIT_CONTRACT.balance,
+            deposited * 1 gwei + forced[DEPOSIT_CONTRACT],
+            "INV-ETH-03: and is where it belongs"
         );
         vm.assertEq(
-            vault.totalAssets() + vault.unvested(), vault.pooled(), "INV-ACC: what has not vested belongs to nobody yet"
+            vault.totalAssets() + vault.unvested(),
+            vault.pooled(),
+            "INV-ACC-04: what has not vested belongs to nobody yet"
         );
     }
 
     function _checkQueue() private view {
-        vm.assertEq(queue.lastRequestId(), asks.length, "INV-Q: ids");
-        vm.assertEq(queue.lastFinalizedId(), finalizedId, "INV-Q: finalised is a prefix");
-        vm.assertEq(queue.lastCheckpoint(), checkpoints, "INV-Q: checkpoints");
-        vm.assertEq(queue.openShares(), openGwei * 1 gwei, "INV-Q: open shares");
+        vm.assertEq(queue.lastRequestId(), asks.length, "INV-QUE-03: ids");
+        vm.assertEq(queue.lastFinalizedId(), finalizedId, "INV-QUE-03: finalised is a prefix");
+        vm.assertEq(queue.lastCheckpoint(), checkpoints, "INV-QUE-03: checkpoints");
+        vm.assertEq(queue.openShares(), openGwei * 1 gwei, "INV-QUE-04: open shares");
         vm.assertEq(
             token.balanceOf(address(queue)),
             openGwei * 1 gwei + donated[address(queue)],
-            "INV-Q: the escrow is that of the open requests"
+            "INV-QUE-04: the escrow is that of the open requests"
         );
         vm.assertEq(
-            address(queue).balance, queueHeld + forced[address(queue)], "INV-Q: the queue has what it took for claims"
+            address(queue).balance,
+            queueHeld + forced[address(queue)],
+            "INV-QUE-01: the queue has what it took for claims"
         );
-        vm.assertLe(owedOpen, queueHeld, "INV-Q: all claims can be paid");
-        vm.assertLe(queueHeld - owedOpen, asks.length, "INV-Q: rounding leaves less than a wei a request");
+        vm.assertLe(owedOpen, queueHeld, "INV-QUE-01: all claims can be paid");
+        vm.assertLe(queueHeld - owedOpen, asks.length, "INV-QUE-02: rounding leaves less than a wei a request");
         if (asks.length == 0) return;
         // one request a look, another one each time
         uint256 id = 1 + (calls * 7) % asks.length;
         Ask memory ask = asks[id - 1];
         IWithdrawalQueue.Request memory there = queue.getRequest(id);
         vm.assertEq(there.owner, ask.claimed ? address(0) : ask.owner);
-        vm.assertEq(there.shares, uint256(ask.size) * 1 gwei, "INV-Q: a request keeps its size");
-        vm.assertEq(there.requestedAt, ask.at, "INV-Q: and its time");
+        vm.assertEq(there.shares, uint256(ask.size) * 1 gwei, "INV-QUE-11: a request keeps its size");
+        vm.assertEq(there.requestedAt, ask.at, "INV-QUE-11: and its time");
         vm.assertEq(there.finalized, ask.checkpoint != 0);
         vm.assertEq(there.claimed, ask.claimed);
-        if (ask.checkpoint != 0) vm.assertEq(there.assets, ask.owed, "INV-Q: what is settled is settled");
-        if (ask.checkpoint != 0) vm.assertEq(queue.findCheckpoint(id), ask.checkpoint, "INV-Q: one hint");
+        if (ask.checkpoint != 0) vm.assertEq(there.assets, ask.owed, "INV-QUE-02: what is settled is settled");
+        if (ask.checkpoint != 0) vm.assertEq(queue.findCheckpoint(id), ask.checkpoint, "INV-QUE-06: one hint");
     }
 
     function _checkLimits() private view {
         uint256 expected = block.timestamp < pausedUntil ? 0 : _limit();
-        vm.assertEq(vault.stakeLimit(), expected, "INV-LIM: the limit is the ledger's");
-        vm.assertLe(vault.stakingPausedUntil(), block.timestamp + 14 days, "INV-LIM: a pause ends by itself");
-        vm.assertLe(vault.fee(), 2_000, "INV-LIM: the fee is bounded");
+        vm.assertEq(vault.stakeLimit(), expected, "INV-LIM-01: the limit is the ledger's");
+        vm.assertLe(vault.stakingPausedUntil(), block.timestamp + 14 days, "INV-PAU-01: a pause ends by itself");
+        vm.assertLe(vault.fee(), 2_000, "INV-LIM-02: the fee is bounded");
         uint256 owed = vault.previewMint(queue.openShares());
         uint256 buffer = vault.buffer();
-        vm.assertEq(vault.depositable(), buffer > owed ? buffer - owed : 0, "INV-LIM: the queue comes first");
+        vm.assertEq(vault.depositable(), buffer > owed ? buffer - owed : 0, "INV-QUE-10: the queue comes first");
     }
 
     function _checkConversions() private view {
         uint256 amount = uint256(keccak256(abi.encode(calls))) % 10 ** (1 + calls % 24);
         uint256 shares = vault.convertToShares(amount);
         uint256 assets = vault.convertToAssets(amount);
-        vm.assertLe(vault.convertToAssets(shares), amount, "INV-RATE: there and back gains nothing");
-        vm.assertLe(vault.convertToShares(assets), amount, "INV-RATE: there and back gains nothing");
-        vm.assertEq(vault.previewDeposit(amount), shares, "INV-RATE: previewDeposit");
-        vm.assertEq(vault.previewRedeem(amount), assets, "INV-RATE: previewRedeem");
-        vm.assertLe(vault.previewMint(amount) - assets, 1, "INV-RATE: mint rounds up");
-        vm.assertLe(vault.previewWithdraw(amount) - shares, 1, "INV-RATE: withdraw rounds up");
+        vm.assertLe(vault.convertToAssets(shares), amount, "INV-ACC-07: there and back gains nothing");
+        vm.assertLe(vault.convertToShares(assets), amount, "INV-ACC-07: there and back gains nothing");
+        vm.assertEq(vault.previewDeposit(amount), shares, "INV-ACC-06: previewDeposit");
+        vm.assertEq(vault.previewRedeem(amount), assets, "INV-ACC-06: previewRedeem");
+        vm.assertLe(vault.previewMint(amount) - assets, 1, "INV-VAL-02: mint rounds up");
+        vm.assertLe(vault.previewWithdraw(amount) - shares, 1, "INV-VAL-02: withdraw rounds up");
     }
 
     function _checkWrapper() private view {
@@ -841,36 +849,38 @@ contract ProtocolHandler is Deployment {
             sum += rebasing.sharesOf(actors[i]);
             worth += rebasing.balanceOf(actors[i]);
         }
-        vm.assertEq(rebasing.totalShares(), sum, "INV-REB: the shares are the sum");
+        vm.assertEq(rebasing.totalShares(), sum, "INV-REB-01: the shares are the sum");
         vm.assertEq(
-            token.balanceOf(address(rebasing)), sum + donated[address(rebasing)], "INV-REB: each share is there"
+            token.balanceOf(address(rebasing)), sum + donated[address(rebasing)], "INV-REB-01: each share is there"
         );
-        vm.assertLe(worth, rebasing.totalSupply(), "INV-REB: balances are within the supply");
+        vm.assertLe(worth, rebasing.totalSupply(), "INV-REB-02: balances are within the supply");
         vm.assertLe(
             rebasing.totalSupply(),
             vault.convertToAssets(token.balanceOf(address(rebasing))),
-            "INV-REB: never worth more than what is held"
+            "INV-REB-02: never worth more than what is held"
         );
     }
 
     function _checkSides() private view {
         vm.assertEq(
-            address(adapter).balance, adapterIn - adapterOut + forced[address(adapter)], "INV-ASY: the adapter's ether"
+            address(adapter).balance,
+            adapterIn - adapterOut + forced[address(adapter)],
+            "INV-ASY-01: the adapter's ether"
         );
         uint256 lines;
         for (uint256 i = 0; i < ACTORS; ++i) {
             (,,, uint256 assets) = adapter.lineOf(actors[i]);
             lines += assets;
         }
-        vm.assertLe(lines, adapterIn - adapterOut, "INV-ASY: the adapter can pay what it drew");
-        vm.assertEq(token.balanceOf(address(adapter)), donated[address(adapter)], "INV-ASY: it keeps no slETH");
-        vm.assertLe(splitter.booked(), token.balanceOf(address(splitter)), "INV-FEE: what is booked is there");
+        vm.assertLe(lines, adapterIn - adapterOut, "INV-ASY-01: the adapter can pay what it drew");
+        vm.assertEq(token.balanceOf(address(adapter)), donated[address(adapter)], "INV-ASY-01: it keeps no slETH");
+        vm.assertLe(splitter.booked(), token.balanceOf(address(splitter)), "INV-FEE-01: what is booked is there");
         vm.assertLe(
             splitter.treasuryOwed() + splitter.coverOwed() + splitter.claimable(IFeeSplitter.Group.Operators, actors[0])
                 + splitter.claimable(IFeeSplitter.Group.Operators, actors[1])
                 + splitter.claimable(IFeeSplitter.Group.Referrers, actors[2]),
             splitter.booked(),
-            "INV-FEE: what is owed is booked"
+            "INV-FEE-01: what is owed is booked"
         );
     }
 
@@ -895,14 +905,14 @@ contract ProtocolHandler is Deployment {
         _report(0, 1, 0, 0);
         gateway.sweep();
         if (asks.length != finalizedId) {
-            vm.assertEq(queue.finalizable(), asks.length, "INV-LIVE: with the ether back all are paid");
+            vm.assertEq(queue.finalizable(), asks.length, "INV-QUE-05: with the ether back all are paid");
             _finalize(asks.length);
         }
         _claimAll();
-        vm.assertEq(owedOpen, 0, "INV-LIVE: nobody is owed anything");
-        vm.assertEq(queue.openShares(), 0, "INV-LIVE: nobody waits");
+        vm.assertEq(owedOpen, 0, "INV-QUE-05: nobody is owed anything");
+        vm.assertEq(queue.openShares(), 0, "INV-QUE-05: nobody waits");
         for (uint256 i = 0; i < ACTORS; ++i) {
-            vm.assertLe(token.balanceOf(actors[i]), MIN_REQUEST, "INV-LIVE: what is left is too small to ask for");
+            vm.assertLe(token.balanceOf(actors[i]), MIN_REQUEST, "INV-QUE-05: what is left is too small to ask for");
             uint256 most = adapter.maxRedeem(actors[i]);
             while (most != 0) {
                 vm.prank(actors[i]);
@@ -952,7 +962,7 @@ contract ProtocolHandler is Deployment {
         }
         staked += amount;
         uint256 after_ = way == 3 ? rebasing.sharesOf(receiver) : token.balanceOf(receiver);
-        vm.assertEq(shares, expected, "INV-RATE: previewDeposit is exact");
+        vm.assertEq(shares, expected, "INV-ACC-06: previewDeposit is exact");
         vm.assertEq(after_ - before, expected, "the receiver gets the shares");
         vm.assertEq(vault.stakeLimit(), room - amount, "a stake takes its size of the limit");
     }
@@ -987,7 +997,7 @@ contract ProtocolHandler is Deployment {
             ask.owed = ask.size * expected / gweis;
             owedOpen += ask.owed;
             vm.assertTrue(
-                _mayBeSettled(ask.at), "INV-Q: no request is settled before a report covers it, nor long after"
+                _mayBeSettled(ask.at), "INV-QUE-08: no request is settled before a report covers it, nor long after"
             );
         }
         finalizedId = upTo;
@@ -1073,11 +1083,11 @@ contract ProtocolHandler is Deployment {
         uint256 recovered = _least(b.unrecovered, gain);
         b.fee = (gain - recovered) * vault.fee() / 10_000;
         uint256 shares = b.fee * b.supply / b.total;
-        vm.assertEq(vault.pooled(), b.pooled + gain, "INV-REP: a gain is pooled");
-        vm.assertEq(vault.unvested(), b.unvested + gain - b.fee, "INV-REP: and vests");
-        vm.assertEq(vault.supply(), b.supply + shares, "INV-REP: but for the fee");
-        vm.assertEq(token.balanceOf(address(splitter)), fees + shares, "INV-REP: which the recipient gets");
-        vm.assertEq(vault.unrecovered(), b.unrecovered - recovered, "INV-REP: no fee on what makes a loss good");
+        vm.assertEq(vault.pooled(), b.pooled + gain, "INV-ACC-09: a gain is pooled");
+        vm.assertEq(vault.unvested(), b.unvested + gain - b.fee, "INV-ACC-09: and vests");
+        vm.assertEq(vault.supply(), b.supply + shares, "INV-ORC-06: but for the fee");
+        vm.assertEq(token.balanceOf(address(splitter)), fees + shares, "INV-ORC-06: which the recipient gets");
+        vm.assertEq(vault.unrecovered(), b.unrecovered - recovered, "INV-ORC-06: no fee on what makes a loss good");
         _requireSteady(b.total, b.supply);
         ++done[Action.Gain];
     }
@@ -1085,26 +1095,26 @@ contract ProtocolHandler is Deployment {
     function _expectLoss(Before memory b, uint256 loss) private {
         uint256 supply = vault.supply();
         b.burnt = b.supply - supply;
-        vm.assertEq(vault.pooled(), b.pooled - loss, "INV-REP: a loss leaves the pool");
-        vm.assertLe(vault.unvested(), b.unvested, "INV-REP: nothing is made of it");
+        vm.assertEq(vault.pooled(), b.pooled - loss, "INV-ACC-10: a loss leaves the pool");
+        vm.assertLe(vault.unvested(), b.unvested, "INV-ACC-10: nothing is made of it");
         uint256 covered = b.burnt * b.total / b.supply;
         uint256 fromUnvested = b.unvested - vault.unvested();
         uint256 missing = vault.unrecovered() - b.unrecovered;
-        vm.assertLe(missing, loss, "INV-REP: no more is missing than was lost");
-        vm.assertGe(missing + covered + 2, loss, "INV-REP: what was not covered is");
+        vm.assertLe(missing, loss, "INV-ACC-10: no more is missing than was lost");
+        vm.assertGe(missing + covered + 2, loss, "INV-ACC-10: what was not covered is");
         if (covered + fromUnvested + 2 >= loss) {
             _requireSteady(b.total, b.supply);
         } else {
             // the modules gave all they had, all the unvested is gone, and no more than the rest is shared
-            vm.assertEq(vault.unvested(), 0, "INV-REP: the unvested pays before holders do");
+            vm.assertEq(vault.unvested(), 0, "INV-ACC-10: the unvested pays before holders do");
             if (vault.bonds() == address(module) && module.mode() == ScriptedModule.Mode.GivesWhatItHas) {
-                vm.assertEq(token.balanceOf(address(module)), 0, "INV-REP: so do the bonds");
+                vm.assertEq(token.balanceOf(address(module)), 0, "INV-ACC-10: so do the bonds");
             }
             if (vault.cover() != address(0)) {
-                vm.assertEq(token.balanceOf(address(cover)), 0, "INV-REP: and the cover");
+                vm.assertEq(token.balanceOf(address(cover)), 0, "INV-ACC-10: and the cover");
             }
             vm.assertGe(
-                vault.totalAssets() + (loss - fromUnvested), b.total, "INV-REP: only what is left over is shared"
+                vault.totalAssets() + (loss - fromUnvested), b.total, "INV-ACC-10: only what is left over is shared"
             );
             ++done[Action.SharedLoss];
         }
@@ -1142,10 +1152,10 @@ contract ProtocolHandler is Deployment {
     function _requireSteady(uint256 total, uint256 supply) private view {
         uint256 newTotal = vault.totalAssets();
         uint256 newSupply = vault.supply();
-        vm.assertGe(newTotal * supply, total * newSupply, "INV-RATE: the rate does not fall");
+        vm.assertGe(newTotal * supply, total * newSupply, "INV-ACC-05: the rate does not fall");
         uint256 dust = 4 * (total / supply + 2);
         uint256 most = supply > newSupply ? supply : newSupply;
-        vm.assertLe(newTotal * supply, total * newSupply + dust * most, "INV-RATE: nor jump");
+        vm.assertLe(newTotal * supply, total * newSupply + dust * most, "INV-ACC-05: nor jump");
     }
 
     function _give(address to, uint256 amount) private {
