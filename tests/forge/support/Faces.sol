@@ -51,6 +51,9 @@ interface Vault is IStakingVault {
     function MIN_SEED() external view returns (uint256);
     function SEED_HOLDER() external view returns (address);
     function LIMIT_WINDOW() external view returns (uint256);
+    function MAX_VESTING_PERIOD() external view returns (uint256);
+    function COVER_GAS() external view returns (uint256);
+    function SWEEP_GAS() external view returns (uint256);
     function QUEUE() external view returns (address);
     function GATEWAY() external view returns (address);
     function CREDENTIALS() external view returns (bytes32);
@@ -71,6 +74,7 @@ interface Queue is IWithdrawalQueue {
     receive() external payable;
     function MIN_REQUEST() external view returns (uint256);
     function STALE_AFTER() external view returns (uint256);
+    function FINALIZE_WINDOW() external view returns (uint256);
     function token() external view returns (address);
     function vault() external view returns (address);
     function descriptor() external view returns (address);

@@ -11,6 +11,15 @@ import {Deployment} from "../support/Deployment.sol";
 import {AccessManagedError, OfficialDepositContract, Vault, VaultConfig} from "../support/Faces.sol";
 import {SigningWallet, ReentrantModule, RejectsEther, ScriptedModule} from "../support/Helpers.sol";
 
+/// @dev Writes down the gas it was given.
+contract GasGauge {
+    uint256 public seen;
+
+    function cover(uint256) external {
+        seen = gasleft();
+    }
+}
+
 /// @dev The whole of StakingVault in exact numbers. Fast: the mutation run asks it about every mutant.
 contract StakingVaultTest is Deployment {
     address internal alice;
@@ -134,6 +143,32 @@ contract StakingVaultTest is Deployment {
         bytes memory code = _vaultCode(config);
         vm.deal(address(this), 1 ether);
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.FeeRecipientInvalid.selector, address(0)));
+        _create(code, 1 ether);
+    }
+
+    function test_ConstructorRefusesSettingsThatMakeNoSense() external {
+        VaultConfig memory config = _config();
+        vm.deal(address(this), 1 ether);
+        config.minStake = 0;
+        _refuseConfig(config);
+        config.minStake = 1;
+        config.vestingPeriod = 0;
+        _refuseConfig(config);
+        config.vestingPeriod = 30 days + 1;
+        _refuseConfig(config);
+        config = _config(); // the next address
+        config.minStake = 1;
+        config.vestingPeriod = 30 days;
+        Vault made = Vault(payable(_create(_vaultCode(config), 1 ether)));
+        vm.assertEq(made.VESTING_PERIOD(), 30 days);
+        vm.assertEq(made.MAX_VESTING_PERIOD(), 30 days);
+        vm.assertEq(made.COVER_GAS(), 1_000_000);
+        vm.assertEq(made.SWEEP_GAS(), 500_000);
+    }
+
+    function _refuseConfig(VaultConfig memory config) internal {
+        bytes memory code = _vaultCode(config);
+        vm.expectRevert(IStakingVault.ConfigInvalid.selector);
         _create(code, 1 ether);
     }
 
@@ -549,6 +584,36 @@ contract StakingVaultTest is Deployment {
         );
     }
 
+    function test_LastReportTellsBothTimes() external {
+        _age();
+        uint256 now_ = block.timestamp;
+        ConsensusReport memory given = ConsensusReport(uint40(now_ - 777), 647.123456789e9, 0, 0, 640e9, 0);
+        vm.prank(address(oracle));
+        vault.report(given);
+        vm.warp(now_ + 5);
+        (uint256 referenceTime, uint256 appliedAt) = vault.lastReport();
+        vm.assertEq(referenceTime, now_ - 777);
+        vm.assertEq(appliedAt, now_);
+    }
+
+    function test_GiftThatMakesALossGoodMustBeThere() external {
+        _age();
+        vm.deal(address(gateway), 100 ether);
+        gateway.sweep();
+        // 100 swept of what lay in the gateway; 30 are left outside, 20 of 50 more are claimed as withdrawn
+        vm.deal(address(gateway), 50 ether);
+        refuseReport(
+            abi.encodeWithSelector(IStakingVault.WithdrawnAboveReceived.selector, 151e9, 150e9), 30e9, 0, 151e9, 0
+        );
+        (int256 profit,) = reportNow(30e9, 0, 20e9, 0);
+        // outside would be 30 + 20 - 100: 50 of the gifts count
+        vm.assertEq(profit, 30 ether + 70 ether - 647.123456789 ether);
+        (int256 sum,,,) = vault.consensus();
+        vm.assertEq(sum, 100e9 - 640e9);
+        vm.assertEq(vault.outside(), 0);
+        vm.assertEq(address(gateway).balance, 50 ether); // nothing is outside that it could stand for
+    }
+
     function test_ReportNeverTakesOutsideBelowZero() external {
         _age();
         vm.deal(address(gateway), 100 ether);
@@ -635,6 +700,162 @@ contract StakingVaultTest is Deployment {
         vm.assertEq(vault.unvested(), 0);
         vm.warp(start + VESTING + 1);
         vm.assertEq(vault.unvested(), 0);
+    }
+
+    function test_RewardsVestOverTheTimeTheyWereEarnedIn() external {
+        uint256[5] memory covered = [uint256(1), 1 days, 1 days + 1, 30 days, 30 days + 1];
+        uint256[5] memory vesting = [uint256(1 days), 1 days, 1 days + 1, 30 days, 30 days];
+        for (uint256 i = 0; i < 5; ++i) {
+            vm.warp(vault.referenceTime() + covered[i]);
+            vm.deal(address(rewards), 10 ether);
+            reportNow(0, 0, 0, 10 ether);
+            uint256 start = block.timestamp;
+            vm.warp(start + vesting[i] - 1);
+            vm.assertTrue(vault.unvested() != 0, "the last second is not over");
+            vm.warp(start + vesting[i]);
+            vm.assertEq(vault.unvested(), 0);
+        }
+    }
+
+    function test_VestingGoesByTheReferenceTimes() external {
+        uint256 last = vault.referenceTime();
+        vm.warp(last + 10 days);
+        vm.deal(address(rewards), 10 ether);
+        vm.prank(address(oracle));
+        vault.report(ConsensusReport(uint40(last + 4 days), 0, 0, 0, 0, 10 ether));
+        vm.assertEq(vault.unvested(), 9 ether);
+        vm.warp(last + 12 days);
+        vm.assertEq(vault.unvested(), 4.5 ether);
+        vm.warp(last + 14 days);
+        vm.assertEq(vault.unvested(), 0);
+    }
+
+    function test_NewStakeLimitLeavesTheVestingAlone() external {
+        vm.warp(block.timestamp + 3 days);
+        vm.deal(address(rewards), 10 ether);
+        reportNow(0, 0, 0, 10 ether); // 9 vest in three days
+        uint256 start = block.timestamp;
+        vm.warp(start + 1 days);
+        vm.prank(governor);
+        vault.setStakeLimit(5 ether, 0);
+        vm.assertEq(vault.unvested(), 6 ether);
+        vm.warp(start + 2 days);
+        vm.assertEq(vault.unvested(), 3 ether);
+        vm.warp(start + 3 days);
+        vm.assertEq(vault.unvested(), 0);
+        vm.prank(governor);
+        vault.setStakeLimit(6 ether, 0);
+        vm.assertEq(vault.unvested(), 0);
+    }
+
+    function test_NoFeeOnWhatMakesALossGood() external {
+        _age();
+        uint256 left = vault.unvested();
+        reportNow(647.123456789e9 - 20e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), 20 ether); // unvested and shared alike
+        vm.assertTrue(left < 20 ether, "some was shared");
+        uint256 supply = vault.supply();
+        vm.warp(block.timestamp + 12);
+        reportNow(647.123456789e9 - 5e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), 5 ether);
+        vm.assertEq(vault.supply(), supply);
+        vm.warp(block.timestamp + 12);
+        uint256 expected = 0.2 ether * supply / vault.totalAssets();
+        reportNow(647.123456789e9 + 2e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), 0);
+        vm.assertEq(vault.supply(), supply + expected);
+        vm.warp(block.timestamp + 12);
+        supply = vault.supply();
+        expected = 0.3 ether * supply / vault.totalAssets();
+        reportNow(647.123456789e9 + 5e9, 0, 0, 0);
+        vm.assertEq(vault.supply(), supply + expected);
+        // and losses add up
+        vm.warp(block.timestamp + 12);
+        reportNow(647.123456789e9 + 4e9, 0, 0, 0);
+        vm.warp(block.timestamp + 12);
+        reportNow(647.123456789e9 + 2e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), 3 ether);
+    }
+
+    function test_WhatModulesCoverIsNotMissing() external {
+        _age();
+        vm.prank(alice);
+        token.transfer(address(cover), 100 ether);
+        uint256 left = vault.unvested();
+        reportNow(647.123456789e9 - 20e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), left);
+    }
+
+    function test_ProtocolThatLostAllGoesOn() external {
+        vm.prank(alice);
+        vault.stake{value: 31 ether}(alice, 0, address(0));
+        toBeacon(32e9);
+        vm.warp(block.timestamp + 100);
+        reportNow(0, 0, 0, 0);
+        vm.assertEq(vault.totalAssets(), 0);
+        vm.assertEq(vault.unrecovered(), 32 ether);
+        uint256 supply = vault.supply();
+        // a gain beyond the loss: its fee has no price in shares
+        vm.warp(block.timestamp + 100);
+        vm.deal(address(rewards), 42 ether);
+        vm.prank(address(oracle));
+        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 32e9, 42 ether));
+        vm.assertEq(vault.supply(), supply);
+        vm.assertEq(vault.unvested(), 41 ether); // the fee of 1 is everybody's at once
+        vm.assertEq(vault.totalAssets(), 1 ether);
+    }
+
+    function test_LossWhereNothingHasVestedAsksNoModule() external {
+        vm.prank(alice);
+        vault.stake{value: 31 ether}(alice, 0, address(0));
+        toBeacon(32e9);
+        vm.warp(block.timestamp + 100);
+        reportNow(0, 0, 0, 0);
+        vm.warp(block.timestamp + 100);
+        vm.deal(address(rewards), 20 ether);
+        vm.prank(address(oracle));
+        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 32e9, 20 ether));
+        vm.assertEq(vault.totalAssets(), 0);
+        toBeacon(10e9);
+        reportNow(4e9, 0, 0, 0);
+        vm.assertEq(vault.unvested(), 14 ether);
+        vm.assertEq(vault.totalAssets(), 0);
+    }
+
+    function test_ModulesGetTheirGasOrTheReportWaits() external {
+        _age();
+        GasGauge gauge = new GasGauge();
+        vm.startPrank(governor);
+        vault.setBonds(address(gauge));
+        vault.setCover(address(0));
+        vm.stopPrank();
+        bytes memory data = abi.encodeCall(vault.report, (reportOf(646.123456789e9, 0, 0, 0)));
+        uint256 left;
+        for (uint256 gas_ = 1_015_000; gas_ < 1_200_000; gas_ += 200) {
+            uint256 state = vm.snapshotState();
+            vm.prank(address(oracle));
+            (bool done, bytes memory answer) = address(vault).call{gas: gas_}(data);
+            if (done || gauge.seen() != 0) {
+                vm.assertTrue(gauge.seen() > 999_000 && gauge.seen() <= 1_000_000, "all that was promised");
+                break;
+            }
+            vm.revertToState(state);
+            vm.assertEq(bytes32(bytes4(answer)), bytes32(IStakingVault.GasTooLow.selector));
+            uint256 needed;
+            assembly ("memory-safe") {
+                left := mload(add(answer, 0x24))
+                needed := mload(add(answer, 0x44))
+            }
+            vm.assertEq(needed, 1_000_000);
+        }
+        vm.assertTrue(left > 1_015_000 && left < 1_015_874, "63 of 64 parts of what is left are a million");
+    }
+
+    function test_GatewayThatEatsGasDoesNotStopAReport() external {
+        _age();
+        vm.etch(address(gateway), hex"5b600056"); // for ever
+        reportNow(648.123456789e9, 0, 0, 0);
+        vm.assertEq(vault.referenceTime(), block.timestamp);
     }
 
     function test_GainOfNothingMintsNoFee() external {

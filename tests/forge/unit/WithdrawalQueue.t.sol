@@ -4,9 +4,10 @@ pragma solidity 0.8.30;
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 
 import {IRequestDescriptor} from "../../../contracts/interfaces/IRequestDescriptor.sol";
-import {IStakingVault} from "../../../contracts/interfaces/IStakingVault.sol";
+import {ConsensusReport, IStakingVault} from "../../../contracts/interfaces/IStakingVault.sol";
 import {IWithdrawalQueue} from "../../../contracts/interfaces/IWithdrawalQueue.sol";
 import {Deployment} from "../support/Deployment.sol";
+import {Queue} from "../support/Faces.sol";
 import {SigningWallet, RejectsEther} from "../support/Helpers.sol";
 
 contract WithdrawalQueueTest is Deployment {
@@ -260,6 +261,81 @@ contract WithdrawalQueueTest is Deployment {
         vm.assertEq(queue.finalizable(), 2);
         queue.finalize(2);
         vm.assertEq(queue.lastFinalizedId(), 2);
+    }
+
+    function test_CoveredRequestsArePaidRightAfterTheReportOrWhenNoneComes() external {
+        vm.prank(alice);
+        queue.request(1 ether, alice);
+        uint256 made = block.timestamp;
+        vm.warp(made + 500);
+        ConsensusReport memory given = reportOf(0, 0, 0, 0);
+        given.referenceTime = uint40(made);
+        vm.prank(address(oracle));
+        vault.report(given);
+        uint256 applied = block.timestamp;
+        vm.warp(applied + FINALIZE_WINDOW);
+        vm.assertEq(queue.finalizable(), 1);
+        vm.warp(applied + FINALIZE_WINDOW + 1);
+        vm.assertEq(queue.finalizable(), 0);
+        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RequestNotCovered.selector, made, made, applied));
+        queue.finalize(1);
+        vm.warp(made + STALE_AFTER - 1);
+        vm.assertEq(queue.finalizable(), 0);
+        vm.warp(made + STALE_AFTER);
+        vm.assertEq(queue.finalizable(), 1);
+        queue.finalize(1);
+    }
+
+    function test_YoungerRequestsWaitForThemselves() external {
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(alice);
+        queue.request(1 ether, alice);
+        uint256 made = block.timestamp;
+        (uint256 newest,) = vault.lastReport();
+        vm.assertTrue(newest + STALE_AFTER < made + STALE_AFTER - 1, "the report is stale before the request is");
+        vm.warp(made + STALE_AFTER - 1);
+        vm.assertEq(queue.finalizable(), 0);
+        vm.warp(made + STALE_AFTER);
+        vm.assertEq(queue.finalizable(), 1);
+    }
+
+    function test_ConstructorRefusesSettingsThatMakeNoSense() external {
+        _refuseConfig(1 gwei - 1, 1, 2);
+        _refuseConfig(1 gwei, 0, 2);
+        _refuseConfig(1 gwei, 2, 2);
+        Queue made = Queue(payable(_create(1 gwei, 1, 2)));
+        vm.assertEq(made.MIN_REQUEST(), 1 gwei);
+        vm.assertEq(made.FINALIZE_WINDOW(), 1);
+        vm.assertEq(made.STALE_AFTER(), 2);
+    }
+
+    function _create(uint256 minRequest, uint256 window, uint256 stale) internal returns (address created) {
+        bytes memory code = bytes.concat(
+            vm.getCode("WithdrawalQueue.sol:WithdrawalQueue"),
+            abi.encode(address(token), address(vault), descriptor, minRequest, window, stale)
+        );
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+        }
+    }
+
+    function _refuseConfig(uint256 minRequest, uint256 window, uint256 stale) internal {
+        bytes memory code = bytes.concat(
+            vm.getCode("WithdrawalQueue.sol:WithdrawalQueue"),
+            abi.encode(address(token), address(vault), descriptor, minRequest, window, stale)
+        );
+        address created;
+        vm.expectRevert(IWithdrawalQueue.ConfigInvalid.selector);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+        }
+    }
+
+    function test_QueueItselfCannotOwnARequest() external {
+        _request(1);
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IWithdrawalQueue.RecipientInvalid.selector, address(queue)));
+        queue.transferFrom(alice, address(queue), 1);
     }
 
     function test_FinalizeNeedsTheBuffer() external {
