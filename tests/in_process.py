@@ -93,7 +93,10 @@ class Process:
         kind = container.contract_type
         data = _encoded(kind.constructor, args)
         code = kind.deployment_bytecode.bytecode
-        address = self.evm.deploy(sender.address, bytes.fromhex(code.removeprefix("0x")) + data, value)
+        try:
+            address = self.evm.deploy(sender.address, bytes.fromhex(code.removeprefix("0x")) + data, value)
+        except RuntimeError as refusal:
+            raise Reverted(_data(str(refusal))) from refusal
         return Contract(self, to_checksum_address(address), kind)
 
     def call(self, to: str, method: MethodABI, args: tuple[Any, ...], sender: Any, value: int) -> Any:
