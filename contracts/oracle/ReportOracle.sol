@@ -289,7 +289,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     /// @dev members / 2 < quorum <= members
     function _setQuorum(uint256 newQuorum) private {
         uint256 count = _members.length();
-        if (newQuorum * 2 <= count || newQuorum > count) revert QuorumOutOfBounds(newQuorum, count);
+        if (newQuorum > count || newQuorum * 2 <= count) revert QuorumOutOfBounds(newQuorum, count);
         emit QuorumChanged(_state.quorum, newQuorum);
         _state.quorum = uint8(newQuorum);
     }
