@@ -29,7 +29,7 @@ from sluice.model import (
     VaultModel,
     VaultTerms,
 )
-from sluice.oracle.report import ConsensusView, Limits, VaultView, build_report
+from sluice.oracle.report import ConsensusView, Limits, VaultView, build_report, forecast
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
 from tests.backends import Backend, Failed
@@ -41,7 +41,7 @@ ZERO = "0x" + "00" * 20
 BONDS = "bonds"
 COVER = "cover"
 DUST = 4
-"""Wei by which roundings of one step, all of them together, may raise what a rate stands for."""
+"""Wei, or shares at the rate of the moment, that the roundings of one step may leave to all others together."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Pair:
         moved = (self.vault.rate(self.now) - total / supply) * stayed  # for all who stayed together, wei
         shared = outcome.shared if isinstance(outcome, ReportOutcome) else 0
         assert -shared <= moved, f"{outcome}: {moved}"
-        assert shared or moved < DUST, f"{outcome}: {moved}"
+        assert shared or moved < DUST * max(1, total / supply), f"{outcome}: {moved}"
         return outcome
 
     def key(self, name: str) -> LocalAccount:
@@ -461,9 +461,9 @@ class Pair:
         )
         domain = OracleDomain(self.chain.chain_id, to_checksum_address(at.oracle))
         signatures = gather((sign(report, domain, key) for key in self.site.committee), compact=True)
-        change = report.consensus_balance + report.withdrawn - report.provision - report.deposited - model.profit
-        loss = -(change * GWEI + report.rewards)
-        limit = self.site.limits.most_loss(int(model.total(self.now)))
+        judged = forecast(report, self.vault_view(), self.site.limits, Timestamp(self.now))
+        loss = -judged.profit
+        limit = self.site.limits.most_loss(int(model.total(self.now)), seen.time - model.reference_time)
         if loss > limit:
             failed = failure_of(
                 lambda: self.chain.write(at.stranger, at.oracle, "submit", report.as_tuple(), signatures)

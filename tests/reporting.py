@@ -75,3 +75,14 @@ class World:
 def pubkey(n: int) -> bytes:
     """A stand-in's key: nothing checks that it lies on the curve."""
     return sha256(b"validator" + n.to_bytes(4, "big")).digest() + bytes(16)
+
+
+def deposit_root(pubkey: bytes, credentials: bytes, amount: int, signature: bytes) -> bytes:
+    """hash_tree_root(DepositData), consensus specs, phase 0."""
+
+    def join(left: bytes, right: bytes) -> bytes:
+        return sha256(left + right).digest()
+
+    signature_root = join(join(signature[:32], signature[32:64]), join(signature[64:], bytes(32)))
+    amount_chunk = amount.to_bytes(8, "little") + bytes(24)
+    return join(join(join(pubkey[:32], pubkey[32:] + bytes(16)), credentials), join(amount_chunk, signature_root))

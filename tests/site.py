@@ -58,7 +58,7 @@ def prepare_site(protocol: Protocol) -> tuple[Site, NodeBackend]:
             limit_burst=params.vault.limit_burst,
             limit_growth=params.vault.limit_growth_per_second,
         ),
-        queue_terms=QueueTerms(params.queue.minimum_request, params.queue.stale_after),
+        queue_terms=QueueTerms(params.queue.minimum_request, params.queue.finalize_window, params.queue.stale_after),
         seed=params.vault.seed,
         limits=Limits(
             limits.yearly_gain,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 
 import pytest
 
@@ -12,7 +11,7 @@ from sluice.chain.passing import advance_days, pay
 from sluice.oracle.signing import digest
 from sluice.units import Wei, ether, ether_to_gwei
 from tests.protocol import Protocol
-from tests.reporting import World
+from tests.reporting import World, deposit_root
 from tests.reverts import reverts
 
 
@@ -89,7 +88,7 @@ def test_forecast_names_the_limit_that_refuses(world: World) -> None:
     world.layer.slash(key, ether_to_gwei(100))
     prepared = world.prepare()
     loss = -prepared.forecast.profit
-    limit = prepared.limits.most_loss(prepared.vault.total)  # vesting goes on until the report
+    limit = prepared.limits.most_loss(prepared.vault.total, prepared.vault.elapsed)  # vesting goes on until the report
     assert prepared.forecast.violations == (f"LossAboveLimit({loss}, {limit})",)
     with reverts(p.limits.LossAboveLimit, loss=loss):
         world.submit(prepared)
@@ -137,17 +136,6 @@ def deposit_by_stranger(world: World, pubkey: bytes, credentials: bytes) -> None
     root = deposit_root(pubkey, credentials, amount, signature)
     stranger = p.actors.stranger
     p.deposit_contract.deposit(pubkey, credentials, signature, root, value=amount * 10**9, sender=stranger)
-
-
-def deposit_root(pubkey: bytes, credentials: bytes, amount: int, signature: bytes) -> bytes:
-    """hash_tree_root(DepositData), consensus specs, phase 0."""
-
-    def join(left: bytes, right: bytes) -> bytes:
-        return sha256(left + right).digest()
-
-    signature_root = join(join(signature[:32], signature[32:64]), join(signature[64:], bytes(32)))
-    amount_chunk = amount.to_bytes(8, "little") + bytes(24)
-    return join(join(join(pubkey[:32], pubkey[32:] + bytes(16)), credentials), join(amount_chunk, signature_root))
 
 
 GIFTS = [

@@ -37,6 +37,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pair = Pair(self.chain, self.site)
         self.last_ids = (0, 0)
         self.claimable: dict[int, int] = {}
+        self.unrecovered = Fraction(0)
         self.reference_time = self.pair.vault.reference_time
 
     def connect(self) -> Backend:
@@ -278,8 +279,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.reference_time = self.pair.vault.reference_time
         limits = self.site.limits
         assert outcome.profit <= limits.most_gain(int(outcome.total), elapsed)  # INV-ORC-03
-        assert -outcome.profit <= limits.most_loss(int(outcome.total))  # INV-ORC-03
-        fee = Fraction(max(0, outcome.profit) * self.site.terms.fee, 10_000)
+        assert -outcome.profit <= limits.most_loss(int(outcome.total), elapsed)  # INV-ORC-03
+        recovered = min(self.unrecovered, max(0, outcome.profit))
+        self.unrecovered += outcome.covered_by_unvested + outcome.shared - recovered
+        assert self.chain.read(self.site.at.vault, "unrecovered") == self.unrecovered
+        fee = (max(0, outcome.profit) - recovered) * Fraction(self.site.terms.fee, 10_000)
         worth = outcome.fee_shares.value * outcome.total / (outcome.supply + outcome.burnt - outcome.fee_shares.value)
         assert worth <= outcome.fee_assets <= fee  # INV-ORC-06
         assert fee - worth < 2 + outcome.total / outcome.supply  # INV-ORC-06
@@ -289,7 +293,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def oracle_is_dead(self, hours: int) -> None:
         """INV-QUE-08: past `STALE_AFTER` every request is finalised as far as the buffer reaches."""
         pair = self.pair
-        pair.wait(self.site.queue_terms.stale_after + hours * 3600)
+        pair.wait(self.site.queue_terms.stale_after + hours * 3600)  # since the newest report and every request
         assert pair.queue.covered(pair.queue.last_request_id, pair.now)
         first = pair.queue.requests[self.finalized_id]
         if pair.vault.to_assets_down(first.shares, pair.now + 1).value <= pair.vault.buffer:
