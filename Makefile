@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo test test-deep lint fmt bench shell console chain lock clean distclean
+.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench shell console chain lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -32,6 +32,9 @@ test: .ready ## all quick tests; ARGS="-k queue" chooses, JOBS=1 keeps to one pr
 
 test-deep: .ready ## long campaigns: hypothesis with more examples, forge's invariants
 	@$(IN) python tools/run_tests.py --deep $(ARGS)
+
+mutate: .ready ## do the tests bite? one small change of contracts/core at a time; ARGS="--sample 50"
+	@$(IN) python tools/mutate.py $(ARGS)
 
 bench: .ready ## gas of every operation against its bound
 	@$(IN) ape test tests/gas -s $(ARGS)

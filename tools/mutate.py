@@ -33,7 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "mutation"
 TESTS = "tests/forge/unit/**"
-NEEDED = ("contracts", "tests/forge", "foundry.toml", "sluice/chain/system_contracts.json")
+NEEDED = ("contracts", "tests/forge/unit", "tests/forge/support", "foundry.toml", "sluice/chain/system_contracts.json")
 LINKED = ("node_modules", ".toolchain")
 # a library has no code of its own: its mutants show in the contract that uses it
 SEEN_IN = {"contracts/libraries/DepositData.sol": "contracts/core/StakingVault.sol"}

@@ -16,6 +16,8 @@ const read = (name) => {
   }
 };
 
+process.stdout.on('error', () => process.exit()); // whoever asked is gone
+
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
   process.stdout.write(solc.compile(line, { import: read }) + '\n');
 });

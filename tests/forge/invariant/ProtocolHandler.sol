@@ -295,7 +295,7 @@ contract ProtocolHandler is Deployment {
             // one more than that is refused: not covered, or not paid for
             uint256 next = most == 0 ? finalizedId + 1 : most + 1;
             (bool fine,) = address(queue).call(abi.encodeCall(queue.finalize, (next)));
-            vm.assertTrue(!fine, "finalizable is the longest prefix");
+            vm.assertTrue(!fine, "INV-QUE-07: finalizable is the longest prefix");
             ++done[Action.FinalizeTooMuch];
         }
         if (most == 0) return;

@@ -89,6 +89,18 @@ abstract contract Test {
         vm.label(account, name);
     }
 
+    /// @dev Deploys `code`; reverts as its constructor does. With `vm.expectRevert` before it, it gives back an address of
+    /// forge's when the constructor reverted as foretold, and none when it did not.
+    function create(bytes memory code, uint256 value) internal returns (address created) {
+        assembly ("memory-safe") {
+            created := create(value, add(code, 0x20), mload(code))
+            if iszero(created) {
+                returndatacopy(mload(0x40), 0, returndatasize())
+                revert(mload(0x40), returndatasize())
+            }
+        }
+    }
+
     function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
         return abi.encodePacked(r, s, v);

@@ -51,7 +51,7 @@ contract StakingVaultTest is Deployment {
         uint64 nonce = vm.getNonce(address(this));
         // the token is deployed next, the vault after it
         config.token = vm.computeCreateAddress(address(this), nonce);
-        address created = _create(
+        address created = create(
             bytes.concat(
                 vm.getCode("StakedEther.sol:StakedEther"),
                 abi.encode(vm.computeCreateAddress(address(this), nonce + 1), address(queue))
@@ -59,12 +59,6 @@ contract StakingVaultTest is Deployment {
             0
         );
         vm.assertEq(created, config.token);
-    }
-
-    function _create(bytes memory code, uint256 value) internal returns (address created) {
-        assembly ("memory-safe") {
-            created := create(value, add(code, 0x20), mload(code))
-        }
     }
 
     function _vaultCode(VaultConfig memory config) internal view returns (bytes memory) {
@@ -90,7 +84,7 @@ contract StakingVaultTest is Deployment {
         emit IStakingVault.CoverChanged(address(0), address(cover));
         vm.expectEmit(at);
         emit IStakingVault.Deposit(address(this), SEED_HOLDER, 3 ether, 3 ether);
-        Vault made = Vault(payable(_create(code, 3 ether)));
+        Vault made = Vault(payable(create(code, 3 ether)));
         vm.assertEq(address(made), at);
         vm.assertEq(made.pooled(), 3 ether);
         vm.assertEq(made.supply(), 3 ether);
@@ -118,14 +112,14 @@ contract StakingVaultTest is Deployment {
     function test_ConstructorTakesTheLeastSeed() external {
         bytes memory code = _vaultCode(_config());
         vm.deal(address(this), 1 ether);
-        vm.assertEq(Vault(payable(_create(code, 1 ether))).supply(), 1 ether);
+        vm.assertEq(Vault(payable(create(code, 1 ether))).supply(), 1 ether);
     }
 
     function test_ConstructorRefusesASmallSeed() external {
         bytes memory code = _vaultCode(_config());
         vm.deal(address(this), 1 ether);
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.SeedBelowMinimum.selector, 1 ether - 1, 1 ether));
-        _create(code, 1 ether - 1);
+        create(code, 1 ether - 1);
     }
 
     function test_ConstructorRefusesAFeeAboveTheMaximum() external {
@@ -134,7 +128,7 @@ contract StakingVaultTest is Deployment {
         bytes memory code = _vaultCode(config);
         vm.deal(address(this), 1 ether);
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.FeeAboveMaximum.selector, 2_001, 2_000));
-        _create(code, 1 ether);
+        create(code, 1 ether);
     }
 
     function test_ConstructorRefusesNoFeeRecipient() external {
@@ -143,7 +137,7 @@ contract StakingVaultTest is Deployment {
         bytes memory code = _vaultCode(config);
         vm.deal(address(this), 1 ether);
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.FeeRecipientInvalid.selector, address(0)));
-        _create(code, 1 ether);
+        create(code, 1 ether);
     }
 
     function test_ConstructorRefusesSettingsThatMakeNoSense() external {
@@ -159,7 +153,7 @@ contract StakingVaultTest is Deployment {
         config = _config(); // the next address
         config.minStake = 1;
         config.vestingPeriod = 30 days;
-        Vault made = Vault(payable(_create(_vaultCode(config), 1 ether)));
+        Vault made = Vault(payable(create(_vaultCode(config), 1 ether)));
         vm.assertEq(made.VESTING_PERIOD(), 30 days);
         vm.assertEq(made.MAX_VESTING_PERIOD(), 30 days);
         vm.assertEq(made.COVER_GAS(), 1_000_000);
@@ -169,7 +163,7 @@ contract StakingVaultTest is Deployment {
     function _refuseConfig(VaultConfig memory config) internal {
         bytes memory code = _vaultCode(config);
         vm.expectRevert(IStakingVault.ConfigInvalid.selector);
-        _create(code, 1 ether);
+        create(code, 1 ether);
     }
 
     // --- Stake ---

@@ -303,32 +303,23 @@ contract WithdrawalQueueTest is Deployment {
         _refuseConfig(1 gwei - 1, 1, 2);
         _refuseConfig(1 gwei, 0, 2);
         _refuseConfig(1 gwei, 2, 2);
-        Queue made = Queue(payable(_create(1 gwei, 1, 2)));
+        Queue made = Queue(payable(create(_code(1 gwei, 1, 2), 0)));
         vm.assertEq(made.MIN_REQUEST(), 1 gwei);
         vm.assertEq(made.FINALIZE_WINDOW(), 1);
         vm.assertEq(made.STALE_AFTER(), 2);
     }
 
-    function _create(uint256 minRequest, uint256 window, uint256 stale) internal returns (address created) {
-        bytes memory code = bytes.concat(
+    function _code(uint256 minRequest, uint256 window, uint256 stale) internal view returns (bytes memory) {
+        return bytes.concat(
             vm.getCode("WithdrawalQueue.sol:WithdrawalQueue"),
             abi.encode(address(token), address(vault), descriptor, minRequest, window, stale)
         );
-        assembly ("memory-safe") {
-            created := create(0, add(code, 0x20), mload(code))
-        }
     }
 
     function _refuseConfig(uint256 minRequest, uint256 window, uint256 stale) internal {
-        bytes memory code = bytes.concat(
-            vm.getCode("WithdrawalQueue.sol:WithdrawalQueue"),
-            abi.encode(address(token), address(vault), descriptor, minRequest, window, stale)
-        );
-        address created;
+        bytes memory code = _code(minRequest, window, stale);
         vm.expectRevert(IWithdrawalQueue.ConfigInvalid.selector);
-        assembly ("memory-safe") {
-            created := create(0, add(code, 0x20), mload(code))
-        }
+        create(code, 0);
     }
 
     function test_QueueItselfCannotOwnARequest() external {
