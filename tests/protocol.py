@@ -125,7 +125,7 @@ class Protocol:
         """An account that sends as `contract`, with ether for gas."""
         address = contract if isinstance(contract, str) else contract.address
         ape.chain.provider.make_request("anvil_setBalance", [address, hex(balance)])
-        return ape.accounts[address]
+        return ape.accounts.test_accounts.impersonate_account(address)  # by name it derives all others first
 
 
 def artifacts_of(project: Any = None) -> dict[str, Artifact]:
