@@ -391,6 +391,16 @@ def test_pending_becomes_claimable_and_never_both(vault, owner, finalise):
     assert views == [(0, 0), (0, 2 * ETHER - 5), (3 * ETHER, 0)]
 
 
+def test_what_was_redeemed_is_claimable_no_more(vault, owner, finalise):
+    """Neither while later requests wait nor when the line is empty."""
+    first, second = request(vault, ETHER, owner, owner), request(vault, ETHER, owner, owner)
+    finalise()
+    vault.redeem(ETHER, owner, owner, sender=owner)
+    assert (vault.claimableRedeemRequest(first, owner), vault.claimableRedeemRequest(second, owner)) == (0, ETHER)
+    vault.redeem(ETHER, owner, owner, sender=owner)
+    assert (vault.claimableRedeemRequest(first, owner), vault.claimableRedeemRequest(second, owner)) == (0, 0)
+
+
 def test_views_do_not_vary_with_the_caller(vault, owner, controller, stranger, finalise):
     """ERC-7540: pendingRedeemRequest and claimableRedeemRequest "MUST NOT show any variations depending on the
     caller".
