@@ -43,8 +43,10 @@ def anybody(protocol):
 
 @pytest.fixture(scope="module")
 def held(protocol, staker):
-    """1,000 slETH at a rate of 1; with the seed 1,001 ether are in the buffer."""
-    return stake(protocol, staker, 1_000 * ETHER)
+    """1,000 slETH at a rate of 1; with the seed 1,001 ether are in the buffer. The deployment is a while ago."""
+    shares = stake(protocol, staker, 1_000 * ETHER)
+    warp_to(now() + 100)
+    return shares
 
 
 # --- What it does ---
