@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("ape_test"):
         from tests.isolation import repair
+        from tests.speed import remember_settings
 
         repair()
+        remember_settings()
 
 
 @pytest.fixture(scope="session")
