@@ -5,12 +5,20 @@ ape is imported where it is needed: the tests in `py/` run without it and start 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.protocol import Protocol
+
+
+# the quick run draws the same examples every time; `make test-deep` draws new ones
+settings.register_profile("quick", derandomize=True, deadline=None)
+settings.register_profile("deep", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Protocol:
     """Request it in every test on the chain, or through a fixture of session scope: isolation keeps what is early."""
+    import ape
+
     from tests.protocol import deploy_protocol
 
-    return deploy_protocol(tmp_path_factory.mktemp("deployment") / "local.json")
+    deployed = deploy_protocol(tmp_path_factory.mktemp("deployment") / "local.json")
+    # on a fast machine a first request would else be made in the second of the deployment, which counts as a report's
+    ape.chain.mine(deltatime=60)
+    return deployed

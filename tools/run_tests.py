@@ -91,7 +91,8 @@ def main(arguments: list[str]) -> int:
         return 1
     if not deep:
         pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
-    if folders := chain_folders(ROOT / "tests"):
+    # deep: the machines alone, which read the profile; everything else would only be run a second time
+    if folders := ["tests/stateful"] if deep else chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
     if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):  # what is chosen is pytest's to understand
         code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"} if deep else {})
