@@ -209,7 +209,7 @@ class TwoModels(RuleBasedStateMachine):
         self.paid_in = ETHER
         self.paid_out = [Fraction(0), Fraction(0)]
         self.gains = 0
-        self.steps = 0
+        self.dust = Fraction(4, ETHER)
         self.rate = Fraction(1)
         self.loss_shared = False
 
@@ -228,7 +228,6 @@ class TwoModels(RuleBasedStateMachine):
         for vault in self.vaults:
             vault.stake(who, amount, self.now)
         self.paid_in += amount
-        self.steps += 1
         self.check_rate()
 
     @rule(part=st.fractions(Fraction(1, 1000), 1))
@@ -256,7 +255,6 @@ class TwoModels(RuleBasedStateMachine):
         self.check_rate()
         done = [v.report(figures, self.now) for v in self.vaults]
         self.gains += done[0].profit
-        self.steps += 4
         assert done[0].fee_assets <= max(0, done[0].profit) * Fraction(TERMS.fee, 10_000)
         loss = max(0, -done[0].profit)
         assert loss == sum(
@@ -293,7 +291,6 @@ class TwoModels(RuleBasedStateMachine):
             outcome = queue.finalize(up_to, self.now)
             claims = sum((queue.claimable(i).value for i in range(first, up_to + 1)), Fraction(0))
             assert 0 <= outcome.value - claims < (up_to - first + 1 if n == 0 else 1)
-        self.steps += 1
         self.check_rate()
 
     @rule(data=st.data())
@@ -318,9 +315,10 @@ class TwoModels(RuleBasedStateMachine):
 
     @invariant()
     def rounding_stays_dust(self):
+        """A step's roundings weigh as much as four wei of the pool or of the supply as it was."""
         ours, ideal = (v.rate(self.now) for v in self.vaults)
-        bound = (self.steps + 1) * 8 * max(1, ours) / min(v.supply for v in self.vaults)
-        assert abs(ours - ideal) <= bound
+        assert abs(ours - ideal) <= ideal * self.dust
+        self.dust += Fraction(4) / min(min(v.supply, v.total(self.now)) for v in self.vaults)
 
 
 TwoModels.TestCase.settings = settings(
