@@ -59,6 +59,18 @@ def test_Q7_finalizable_is_what_finalize_accepts(protocol, queue, owner, brute_f
     assert queue.finalizable() == min(covered, left) == brute_force()
 
 
+@pytest.mark.parametrize(("missing", "expected"), [(0, 2), (1, 1)])
+def test_Q7_finalizable_to_the_gwei(protocol, queue, owner, brute_force, missing, expected):
+    """A buffer of exactly what two requests are worth, and one gwei less."""
+    stake(protocol, owner, 100 * ETHER)
+    deposit_to_beacon(protocol, 81 * 10**9 + missing)
+    for _ in range(3):
+        request(protocol, owner, 10 * ETHER)
+    report_as_oracle(protocol)
+    assert protocol.vault.buffer() == 20 * ETHER - missing * GWEI
+    assert queue.finalizable() == expected == brute_force()
+
+
 def test_Q7_finalizable_follows_the_rate_while_rewards_vest(protocol, queue, owner, anybody, brute_force):
     """It is the worth at the second of the call that must fit the buffer: 50.5 ether, for requests of 10 shares each.
 
