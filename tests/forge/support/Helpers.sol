@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {ILossCover} from "../../../contracts/interfaces/ILossCover.sol";
 import {BeaconDeposit, ConsensusReport} from "../../../contracts/interfaces/IStakingVault.sol";
+import {IWithdrawalGateway} from "../../../contracts/interfaces/IWithdrawalGateway.sol";
 import {Vault} from "./Faces.sol";
 
 /// @dev A loss module that does what its mode says.
@@ -47,7 +48,7 @@ contract ScriptedModule is ILossCover {
 /// @dev A loss module that tries everything while the report runs and keeps what each attempt answered.
 contract ReentrantModule is ILossCover {
     Vault private immutable VAULT;
-    bytes4[6] public answers;
+    bytes4[10] public answers;
     uint256 public rateInside;
 
     constructor(address vault) {
@@ -66,6 +67,11 @@ contract ReentrantModule is ILossCover {
         answers[3] = _try(abi.encodeCall(VAULT.depositToBeacon, (none)), 0);
         answers[4] = _try(abi.encodeCall(VAULT.report, (empty)), 0);
         answers[5] = _try(abi.encodeWithSignature("redeem(uint256)", 1 gwei), 0);
+        answers[6] = _try(abi.encodeCall(VAULT.pauseStaking, (1)), 0);
+        answers[7] = _try(abi.encodeCall(VAULT.resumeStaking, ()), 0);
+        answers[8] = _try(abi.encodeCall(VAULT.setStakeLimit, (1, 1)), 0);
+        (bool done, bytes memory answer) = VAULT.GATEWAY().call(abi.encodeCall(IWithdrawalGateway.sweep, ()));
+        answers[9] = done ? bytes4(0) : bytes4(answer);
     }
 
     function _try(bytes memory data, uint256 value) private returns (bytes4 selector) {

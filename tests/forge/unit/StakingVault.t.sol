@@ -608,6 +608,34 @@ contract StakingVaultTest is Deployment {
         vm.assertEq(address(gateway).balance, 50 ether); // nothing is outside that it could stand for
     }
 
+    function test_ProvisionCannotClaimWhatNeverCame() external {
+        _age();
+        refuseReport(abi.encodeWithSelector(IStakingVault.WithdrawnAboveReceived.selector, 1e9, 0), 0, 1e9, 0, 0);
+    }
+
+    function test_LossOfOneWeiIsCoveredOrMissing() external {
+        _age();
+        uint256 start = vault.unvested();
+        vm.deal(address(rewards), 2 gwei);
+        (int256 profit,) = reportNow(647.123456788e9, 0, 0, 1 gwei - 1);
+        vm.assertEq(profit, -1);
+        vm.assertEq(vault.unvested(), start - 1);
+        vm.assertEq(vault.unrecovered(), 1);
+        vm.warp(block.timestamp + 12);
+        reportNow(648.123456788e9, 0, 0, 0);
+        vm.assertEq(vault.unrecovered(), 0);
+        ScriptedModule bonds = new ScriptedModule(address(token), address(vault));
+        vm.prank(governor);
+        vault.setBonds(address(bonds));
+        vm.prank(alice);
+        token.transfer(address(bonds), 1 ether);
+        vm.warp(block.timestamp + 12);
+        vm.expectEmit(address(vault));
+        emit IStakingVault.LossCovered(address(bonds), 1, 1);
+        reportNow(648.123456787e9, 0, 0, 1 gwei - 1);
+        vm.assertEq(vault.unrecovered(), 0);
+    }
+
     function test_ReportNeverTakesOutsideBelowZero() external {
         _age();
         vm.deal(address(gateway), 100 ether);
@@ -1064,6 +1092,9 @@ contract StakingVaultTest is Deployment {
         vault.setOracle(address(module)); // so that it may report and only the guard refuses it
         vm.stopPrank();
         access.grantRole(DEPOSITOR, address(module), 0);
+        access.grantRole(GUARDIAN, address(module), 0);
+        access.grantRole(GOVERNOR, address(module), 0);
+        vm.deal(address(gateway), 3 ether);
         uint256 rate = vault.rate();
         (, uint256 deposited,,) = vault.consensus();
         ConsensusReport memory given =
@@ -1074,6 +1105,10 @@ contract StakingVaultTest is Deployment {
             vm.assertEq(bytes32(module.answers(i)), bytes32(IStakingVault.ReportInProgress.selector));
         }
         vm.assertEq(bytes32(module.answers(5)), bytes32(IStakingVault.CallerNotAllowed.selector));
+        for (uint256 i = 6; i < 10; ++i) {
+            vm.assertEq(bytes32(module.answers(i)), bytes32(IStakingVault.ReportInProgress.selector));
+        }
+        vm.assertEq(address(gateway).balance, 0); // swept by the report itself, once
         vm.assertEq(module.rateInside(), rate);
         // and it is over afterwards
         vm.prank(alice);
