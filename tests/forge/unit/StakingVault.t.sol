@@ -839,7 +839,11 @@ contract StakingVaultTest is Deployment {
         vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 32e9, 20 ether));
         vm.assertEq(vault.totalAssets(), 0);
         toBeacon(10e9);
+        ScriptedModule bonds = new ScriptedModule(address(token), address(vault));
+        vm.prank(governor);
+        vault.setBonds(address(bonds));
         reportNow(4e9, 0, 0, 0);
+        vm.assertEq(bonds.calls(), 0); // a share has no price
         vm.assertEq(vault.unvested(), 14 ether);
         vm.assertEq(vault.totalAssets(), 0);
     }
