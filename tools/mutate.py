@@ -36,7 +36,10 @@ TESTS = "tests/forge/unit/**"
 NEEDED = ("contracts", "tests/forge/unit", "tests/forge/support", "foundry.toml", "sluice/chain/system_contracts.json")
 LINKED = ("node_modules", ".toolchain")
 # a library has no code of its own: its mutants show in the contract that uses it
-SEEN_IN = {"contracts/libraries/DepositData.sol": "contracts/core/StakingVault.sol"}
+SEEN_IN = {
+    "contracts/libraries/DepositData.sol": "contracts/core/StakingVault.sol",
+    "contracts/libraries/OwnerSignature.sol": "contracts/core/StakedEther.sol",
+}
 REMAPPINGS = ["@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/", "solady/=node_modules/solady/src/"]
 
 

@@ -5,13 +5,12 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 
 import {IStakedEther} from "../interfaces/IStakedEther.sol";
 import {IStakingVault} from "../interfaces/IStakingVault.sol";
 import {ETHER, ERC7575_SHARE_ID} from "../libraries/Constants.sol";
+import {OwnerSignature} from "../libraries/OwnerSignature.sol";
 
 /// @title Staked ether (slETH)
 /// @notice See {IStakedEther}.
@@ -116,17 +115,12 @@ contract StakedEther is IStakedEther, EIP712, Nonces {
     }
 
     /// @inheritdoc IStakedEther
-    /// @dev The key is tried before the contract, so an account with delegated code (EIP-7702) still signs as itself.
     function permit(address owner, address spender, uint256 value, uint256 deadline, bytes memory signature) public {
         if (block.timestamp > deadline) revert ERC2612ExpiredSignature(deadline);
         bytes32 digest =
             _hashTypedDataV4(keccak256(abi.encode(PERMIT_TYPEHASH, owner, spender, value, _useNonce(owner), deadline)));
-        (address signer,,) = ECDSA.tryRecover(digest, signature);
-        if (signer == address(0) || signer != owner) {
-            if (owner.code.length == 0 || !SignatureChecker.isValidERC1271SignatureNow(owner, digest, signature)) {
-                revert ERC2612InvalidSigner(signer, owner);
-            }
-        }
+        (bool valid, address signer) = OwnerSignature.check(owner, digest, signature);
+        if (!valid) revert ERC2612InvalidSigner(signer, owner);
         _approve(owner, spender, value);
     }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
@@ -14,6 +12,7 @@ import {IStakedEther} from "../interfaces/IStakedEther.sol";
 import {IStakingVault} from "../interfaces/IStakingVault.sol";
 import {IWithdrawalQueue} from "../interfaces/IWithdrawalQueue.sol";
 import {GWEI} from "../libraries/Constants.sol";
+import {OwnerSignature} from "../libraries/OwnerSignature.sol";
 
 /// @title Withdrawal queue
 /// @notice See {IWithdrawalQueue}.
@@ -114,12 +113,8 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
         bytes32 digest = _hashTypedDataV4(
             keccak256(abi.encode(REQUEST_TYPEHASH, owner, shares, receiver, _useNonce(owner), deadline))
         );
-        (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (signer == address(0) || signer != owner) {
-            if (owner.code.length == 0 || !SignatureChecker.isValidERC1271SignatureNow(owner, digest, signature)) {
-                revert PermitSignerInvalid(owner);
-            }
-        }
+        (bool valid,) = OwnerSignature.check(owner, digest, signature);
+        if (!valid) revert PermitSignerInvalid(owner);
         id = _request(owner, shares, receiver);
     }
 

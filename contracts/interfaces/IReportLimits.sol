@@ -20,8 +20,8 @@ interface IReportLimits {
         uint16 yearlyGain; // basis points of total a year
         uint16 loss; // basis points of total per day elapsed, at least one day's worth
         uint32 validatorsPerDay; // change of the validator count, per day elapsed, at least one day's worth
-        uint32 minAge; // seconds, for finality
-        uint32 maxAge; // seconds
+        uint32 minAge; // seconds, for finality; at most a quarter of a frame
+        uint32 maxAge; // seconds; at least half a frame
         uint64 gainAllowance; // gwei on top of the yearly gain, so that a gift cannot block a report
     }
 

@@ -18,11 +18,15 @@ contract ReportLimits is IReportLimits, AccessManaged {
     /// @notice No setting allows a gain on top of the yearly one above this, gwei: the largest validator.
     uint256 public constant MAX_GAIN_ALLOWANCE = 2_048e9;
 
+    /// @notice Length of a frame, seconds. No setting leaves less than a quarter of it to report in.
+    uint256 public immutable FRAME;
+
     Limits private _limits;
     /// @inheritdoc IReportLimits
     mapping(bytes32 digest => bool) public released;
 
-    constructor(address authority_, Limits memory limits_) AccessManaged(authority_) {
+    constructor(address authority_, uint256 frame, Limits memory limits_) AccessManaged(authority_) {
+        FRAME = frame;
         _setLimits(limits_);
     }
 
@@ -79,8 +83,8 @@ contract ReportLimits is IReportLimits, AccessManaged {
 
     function _setLimits(Limits memory newLimits) private {
         if (
-            newLimits.yearlyGain > MAX_YEARLY_GAIN || newLimits.loss > MAX_LOSS || newLimits.minAge >= newLimits.maxAge
-                || newLimits.gainAllowance > MAX_GAIN_ALLOWANCE
+            newLimits.yearlyGain > MAX_YEARLY_GAIN || newLimits.loss > MAX_LOSS || newLimits.minAge > FRAME / 4
+                || newLimits.maxAge < FRAME / 2 || newLimits.gainAllowance > MAX_GAIN_ALLOWANCE
         ) {
             revert LimitsOutOfBounds();
         }

@@ -318,8 +318,12 @@ CATALOG: tuple[Entry, ...] = (
     ),
     Entry(
         "ReportLimits",
-        arguments=lambda c: {"authority_": c[ACCESS], "limits_": _limits(c)},
-        state=lambda c: {"authority": c[ACCESS], "limits": tuple(_limits(c).values())},
+        arguments=lambda c: {"authority_": c[ACCESS], "frame": c.params.oracle.frame_seconds, "limits_": _limits(c)},
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "FRAME": c.params.oracle.frame_seconds,
+            "limits": tuple(_limits(c).values()),
+        },
         restricted={"release": Role.RELEASER, "setLimits": Role.GOVERNOR},
     ),
     Entry(

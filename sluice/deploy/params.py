@@ -87,14 +87,8 @@ class ReportLimits(_Section):
     loss: BasisPoints = Field(ge=1, le=5_000)
     validators_per_day: Count = Field(ge=1, lt=2**32)
     minimum_age: Seconds = Field(ge=0, lt=2**32)
-    maximum_age: Seconds = Field(ge=1, lt=2**32)
+    maximum_age: Seconds = Field(ge=0, lt=2**32)
     gain_allowance: Wei = Field(ge=0, le=1_000 * ETHER, multiple_of=GWEI)
-
-    @model_validator(mode="after")
-    def _ages(self) -> Self:
-        if self.minimum_age >= self.maximum_age:
-            raise ValueError(f"minimum_age {self.minimum_age} s must be below maximum_age {self.maximum_age} s")
-        return self
 
 
 class FeeSplit(_Section):
@@ -214,10 +208,16 @@ class Params(_Section):
                 f"queue.stale_after {self.queue.stale_after} s must be at least two frames ({2 * frame} s): "
                 "one missed report must not open the path without reports"
             )
-        if self.report_limits.minimum_age >= frame:
+        limits = self.report_limits
+        if limits.minimum_age > frame // 4:
             raise ValueError(
-                f"report_limits.minimum_age {self.report_limits.minimum_age} s must be below a frame ({frame} s): "
-                "no report could ever be accepted"
+                f"report_limits.minimum_age {limits.minimum_age} s must be at most a quarter of a frame "
+                f"({frame // 4} s), so that there is time to report"
+            )
+        if limits.maximum_age < frame // 2:
+            raise ValueError(
+                f"report_limits.maximum_age {limits.maximum_age} s must be at least half a frame ({frame // 2} s), "
+                "so that there is time to report"
             )
         if not self.local and self.external.weth is None:
             raise ValueError("external.weth is missing: only a local chain gets its own")

@@ -345,15 +345,15 @@ def test_D10_frames_have_a_length(protocol, oracle, part):
         successor(protocol, **{part: 0})
 
 
-@pytest.mark.parametrize(("index", "least_wrong"), [(0, 10_001), (1, 5_001), (3, 86_400), (5, 2_048 * GWEI + 1)])
+@pytest.mark.parametrize(("index", "least_wrong"), [(0, 10_001), (1, 5_001), (3, 21_601), (5, 2_048 * GWEI + 1)])
 def test_D10_limits_have_limits(protocol, oracle, index, least_wrong):
     settings = [10_000, 5_000, 5_000, 780, 86_400, 2_048 * GWEI]
     stranger = protocol.actors.stranger
     settings[index] = least_wrong - 1
-    stranger.deploy(ape.project.ReportLimits, protocol.access, tuple(settings))
+    stranger.deploy(ape.project.ReportLimits, protocol.access, 86_400, tuple(settings))
     settings[index] = least_wrong
     with reverts(protocol.limits.LimitsOutOfBounds):
-        stranger.deploy(ape.project.ReportLimits, protocol.access, tuple(settings))
+        stranger.deploy(ape.project.ReportLimits, protocol.access, 86_400, tuple(settings))
 
 
 # --- G2: the form of a signature ---

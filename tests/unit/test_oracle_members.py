@@ -195,7 +195,10 @@ def test_D10_setQuorum_out_of_bounds_reverts(protocol, oracle, quorum):
 
 
 def test_setLimits(project, protocol, oracle):
-    successor = protocol.actors.deployer.deploy(project.ReportLimits, protocol.access, tuple(protocol.limits.limits()))
+    current = protocol.limits
+    successor = protocol.actors.deployer.deploy(
+        project.ReportLimits, protocol.access, current.FRAME(), tuple(current.limits())
+    )
     tx = protocol.as_governor(oracle.setLimits, successor)
     assert events_of(oracle, tx) == [oracle.LimitsChanged(protocol.limits, successor)]
     assert oracle.limits() == successor
@@ -319,7 +322,7 @@ def committees(project):
         "maxAge": 86_400,
         "gainAllowance": 0,
     }
-    limits = governance.deploy(project.ReportLimits, core.manager, figures)
+    limits = governance.deploy(project.ReportLimits, core.manager, 86_400, figures)
     accounts = [process.account(100 + i) for i in range(2 * (MAX_MEMBERS + 1))]
     return Committees(process, core, project, limits, accounts[0::2], accounts[1::2])
 

@@ -174,7 +174,7 @@ def in_process(project):
     process = Process()
     admin = process.account(0)
     manager = admin.deploy(project.ProtocolAccessManager, admin)
-    return process, admin, admin.deploy(project.ReportLimits, manager, MOST)
+    return process, admin, admin.deploy(project.ReportLimits, manager, DAY, MOST)
 
 
 def verdict(settings_: dict[str, int], values: dict[str, int]) -> bytes:
@@ -215,8 +215,8 @@ SETTINGS = st.fixed_dictionaries(
         "yearlyGain": st.integers(0, 10_000),
         "loss": st.integers(0, 5_000),
         "validatorsPerDay": st.integers(0, 2**32 - 1),
-        "minAge": st.integers(0, 1_000),
-        "maxAge": st.integers(1_001, 2**32 - 1),
+        "minAge": st.integers(0, DAY // 4),
+        "maxAge": st.integers(DAY // 2, 2**32 - 1),
         "gainAllowance": st.integers(0, 2_048 * 10**9),
     }
 )
@@ -380,8 +380,8 @@ def test_a_release_lifts_every_limit_of_that_digest_alone(protocol, limits):
         {"loss": 5_000},
         {"gainAllowance": 0},
         {"gainAllowance": 2_048 * 10**9},
-        {"minAge": 0, "maxAge": 1},
-        {"minAge": 2**32 - 2, "maxAge": 2**32 - 1},
+        {"minAge": 0, "maxAge": DAY // 2},
+        {"minAge": DAY // 4, "maxAge": 2**32 - 1},
         {"validatorsPerDay": 2**32 - 1},
     ],
     ids=str,
@@ -402,9 +402,9 @@ def test_setLimits_within_the_bounds(protocol, limits, changes):
         {"yearlyGain": 2**16 - 1},
         {"loss": 5_001},
         {"gainAllowance": 2_048 * 10**9 + 1},
-        {"minAge": DAY},
-        {"minAge": DAY + 1},
-        {"maxAge": 780},
+        {"minAge": DAY // 4 + 1},
+        {"minAge": 2**32 - 1, "maxAge": 2**32 - 1},
+        {"maxAge": DAY // 2 - 1},
         {"minAge": 0, "maxAge": 0},
     ],
     ids=str,
@@ -413,7 +413,7 @@ def test_D10_setLimits_out_of_bounds_reverts(project, protocol, limits, changes)
     with reverts(limits.LimitsOutOfBounds):
         protocol.as_governor(limits.setLimits, MOST | changes)
     with reverts(limits.LimitsOutOfBounds):
-        protocol.actors.deployer.deploy(project.ReportLimits, protocol.access, MOST | changes)
+        protocol.actors.deployer.deploy(project.ReportLimits, protocol.access, DAY, MOST | changes)
 
 
 @pytest.mark.parametrize("who", ["stranger", "guardian", "admin", "key"])

@@ -122,8 +122,8 @@ contract PureFuzz is Deployment {
             yearlyGain: uint16(seed % 10_001),
             loss: uint16((seed >> 16) % 5_001),
             validatorsPerDay: uint32(seed >> 32),
-            minAge: uint32((seed >> 64) % 1 days),
-            maxAge: uint32(1 days + (seed >> 96) % 30 days),
+            minAge: uint32((seed >> 64) % (6 hours + 1)),
+            maxAge: uint32(12 hours + (seed >> 96) % 30 days),
             gainAllowance: uint64((seed >> 128) % (2_048e9 + 1))
         });
         vm.prank(governor);

@@ -117,6 +117,7 @@ abstract contract Deployment is Test {
                 "ReportLimits",
                 abi.encode(
                     address(access),
+                    1 days,
                     IReportLimits.Limits({
                         yearlyGain: 2_000,
                         loss: 500,

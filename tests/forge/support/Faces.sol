@@ -109,6 +109,7 @@ interface Oracle is IReportOracle {
 interface LimitsFace is IReportLimits {
     function MAX_YEARLY_GAIN() external view returns (uint256);
     function MAX_LOSS() external view returns (uint256);
+    function FRAME() external view returns (uint256);
 }
 
 interface Cover is ICoverFund {
