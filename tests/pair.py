@@ -7,7 +7,7 @@ layer and ether that third parties force anywhere are kept here; nothing of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,8 @@ DAY = 86_400
 ZERO = "0x" + "00" * 20
 BONDS = "bonds"
 COVER = "cover"
+PURSE = ETHER
+"""Wei that a user keeps for gas."""
 DUST = 4
 """Wei, or shares at the rate of the moment, that the roundings of one step may leave to all others together."""
 
@@ -228,9 +230,15 @@ class Pair:
 
     # --- Stake ---
 
+    def affords(self, who: str, wei: int) -> bool:
+        """Nobody can send what they do not have: such a transaction reaches neither side."""
+        return wei + PURSE <= self.ether[who]
+
     def stake(self, who: str, assets: int, receiver: str | None = None) -> Outcome | None:
         receiver = receiver or who
         self.tick()
+        if not self.affords(who, assets):
+            return None
         sender, vault = self.address(who), self.site.at.vault
         outcome: Outcome | None = self.both(
             lambda: self.vault.stake(receiver, assets, self.now),
@@ -247,6 +255,8 @@ class Pair:
         self.tick()
         sender, vault = self.address(who), self.site.at.vault
         cost = self.vault.to_assets_up(shares, self.now).integer
+        if not self.affords(who, cost + spare):
+            return None
         outcome: Outcome | None = self.both(
             lambda: self.vault.mint(who, shares, self.now),
             lambda: self.chain.write(sender, vault, "mint", shares, sender, value=cost + spare),
@@ -373,6 +383,19 @@ class Pair:
 
     def earn(self, amount: int) -> None:
         self.validators.balance += amount
+
+    @property
+    def unreported(self) -> int:
+        """Gwei that the consensus side has gained (lost, below zero) and no report has counted."""
+        side = self.validators
+        return side.balance + side.paid - side.provision - self.vault.deposited - self.vault.profit
+
+    def earnable(self) -> int:
+        """Gwei that validators may still earn: in all half of what the limits let pass, gifts aside."""
+        limits = replace(self.site.limits, gain_allowance=Gwei(0))
+        elapsed = self.now - self.vault.reference_time
+        most = limits.most_gain(int(self.vault.total(self.now)), elapsed) // 2
+        return max(0, most // GWEI - max(0, self.unreported))
 
     def lose(self, amount: int) -> int:
         """At most what is there; returns what was lost."""

@@ -232,7 +232,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def validators_live(self, fate: str, ppm: int) -> None:
         side = self.pair.validators
         if fate == "earn":
-            self.pair.earn(side.balance * ppm // 10**6)
+            self.pair.earn(min(side.balance * ppm // 10**6, self.pair.earnable()))
         elif fate == "lose":
             self.pair.lose(side.balance * ppm * 30 // 10**6)
         elif fate == "lose beyond the limit":
@@ -271,7 +271,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def judge(self, outcome: ReportOutcome | Failed | None) -> None:
         if isinstance(outcome, Failed):
             assert outcome.error == "LossAboveLimit"  # INV-ORC-03
-            self.pair.earn(-(-outcome.arguments["loss"] // GWEI))  # else no report of this life would pass
+            self.pair.earn(max(0, -self.pair.unreported))  # else no report of this life would pass
         if not isinstance(outcome, ReportOutcome):
             return
         assert self.pair.vault.reference_time > self.reference_time  # INV-ORC-02
@@ -345,7 +345,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         pair.wait(max(1, end - pair.now))
         room = pair.vault.stake_limit(pair.now)
         assert self.chain.read(self.site.at.vault, "stakeLimit") == room
-        if room >= ETHER:
+        if room >= ETHER and pair.affords(who, ETHER):
             assert pair.stake(who, ETHER) is not None
 
     @rule(seconds=st.one_of(st.integers(1, 60), st.integers(60, DAY), st.integers(DAY, 5 * DAY)))
