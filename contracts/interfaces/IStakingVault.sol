@@ -156,8 +156,8 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function pauseStaking(uint256 duration) external;
     function resumeStaking() external;
     /// @notice Burst counts in full from the next report; room that is there now is only ever cut.
-    /// @param burst most that can be staked at once, wei (whole gwei)
-    /// @param growth how fast the limit comes back, wei a second (whole gwei)
+    /// @param burst most room that a report leaves, wei (whole gwei)
+    /// @param growth how fast room grows in the day after a report, also above `burst`, wei a second (whole gwei)
     function setStakeLimit(uint256 burst, uint256 growth) external;
     /// @param fee share of a gain, basis points, at most {MAX_FEE}
     function setFee(address recipient, uint256 fee) external;
