@@ -67,6 +67,8 @@ class Fractions:
     supply: int = 0
     vesting: int = 0
     """Unvested when the newest report was applied."""
+    period: int = 1
+    """Seconds over which that vests."""
     since: int = 0
     """Seconds since it."""
     cover: int = 0
@@ -77,7 +79,7 @@ class Fractions:
 
     @property
     def unvested(self) -> int:
-        return ceil(Fraction(self.vesting) * max(0, PERIOD - self.since) / PERIOD)
+        return ceil(Fraction(self.vesting) * max(0, self.period - self.since) / self.period)
 
     @property
     def total(self) -> int:
@@ -109,10 +111,13 @@ class Fractions:
     def report(self, amount: str) -> None:
         profit = exact(amount.lstrip("+"))
         remaining, total, supply = self.unvested, self.total, self.supply
+        period = self.period - self.since if remaining else 0
         if profit >= 0:
             fee = floor(profit * FEE)
             self.supply += floor(Fraction(fee) * supply / total)
-            remaining += profit - fee
+            net = profit - fee
+            remaining += net
+            period += ceil(Fraction(PERIOD * net) / remaining) if net else 0
         else:
             left = -profit
             vested_away = min(left, remaining)
@@ -122,7 +127,7 @@ class Fractions:
             self.cover -= burnt
             self.supply -= burnt
         self.pooled += profit
-        self.vesting, self.since = remaining, 0
+        self.vesting, self.period, self.since = remaining, max(1, period), 0
 
     def request(self, _who: str, shares: str) -> None:
         self.waiting += exact(shares) // GWEI * GWEI

@@ -35,7 +35,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         uint32 growth; // gwei a second by which the ceiling rises
     }
 
-    /// @dev Read by every stake, written by reports. 10 + 5 + 12 + 5 = 32 bytes. since < vestingEnd
+    /// @dev Read by every stake, written by reports. 10 + 5 + 12 + 5 = 32 bytes. since < vestingEnd while anything vests
     struct Frame {
         uint80 vesting; // wei, what was unvested at `since`; <= pooled
         uint40 vestingEnd; // seconds
@@ -97,7 +97,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     bytes32 public immutable CREDENTIALS;
     /// @notice Least stake, wei.
     uint256 public immutable MIN_STAKE;
-    /// @notice Least time over which the rewards of a report vest, seconds.
+    /// @notice Least time over which rewards vest that find nothing unvested before them, seconds.
     uint256 public immutable VESTING_PERIOD;
 
     Pool private _pool;
@@ -381,21 +381,20 @@ contract StakingVault is IStakingVault, AccessManaged {
         uint256 available = Math.min(_available(pool, frame), _burst * GWEI);
         uint256 remaining = _unvested(frame);
         total = pool.pooled - remaining;
-        remaining = profit < 0
+        uint256 vesting = profit < 0
             ? _lose(pool, uint256(-profit), remaining, total)
             : _gain(pool, uint256(profit), remaining, total);
 
-        elapsed = Math.min(Math.max(elapsed, VESTING_PERIOD), MAX_VESTING_PERIOD);
         _consensus = side;
         _pool = pool;
         _frame = Frame({
-            vesting: remaining.toUint80(),
-            vestingEnd: uint40(block.timestamp + elapsed),
+            vesting: vesting.toUint80(),
+            vestingEnd: uint40(_vestingEnd(frame, remaining, vesting, elapsed)),
             ceiling: (pool.pooled + available).toUint96(),
             since: uint40(block.timestamp)
         });
         _reporting = false;
-        emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, remaining, pool.supply);
+        emit Reported(report_.referenceTime, profit, report_.rewards, pool.pooled, vesting, pool.supply);
 
         if (report_.rewards != 0) REWARDS_VAULT.pull(report_.rewards);
         // a convenience: anybody can call it, so the one upgradeable contract in this path must not stop a report
@@ -527,6 +526,23 @@ contract StakingVault is IStakingVault, AccessManaged {
     function _unvested(Frame memory frame) private view returns (uint256) {
         if (block.timestamp >= frame.vestingEnd) return 0;
         return Math.ceilDiv(frame.vesting * (frame.vestingEnd - block.timestamp), frame.vestingEnd - frame.since);
+    }
+
+    /// @dev What is left keeps its end; what is new moves the end out by the time it covers, in proportion to its part of
+    /// the whole. So a report hurries nothing: rewards of a silent week are not let go by the report of the day after it.
+    /// @param remaining unvested before the report, wei
+    /// @param vesting unvested after it, wei
+    /// @param covered seconds that the report covers
+    function _vestingEnd(Frame memory frame, uint256 remaining, uint256 vesting, uint256 covered)
+        private
+        view
+        returns (uint256 end)
+    {
+        end = remaining == 0 ? block.timestamp : frame.vestingEnd;
+        if (vesting > remaining) {
+            covered = Math.min(Math.max(covered, VESTING_PERIOD), MAX_VESTING_PERIOD);
+            end += Math.ceilDiv(covered * (vesting - remaining), vesting);
+        }
     }
 
     /// @dev profit + deposited - swept, in wei. Never negative, see {Consensus}.

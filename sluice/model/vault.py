@@ -8,6 +8,7 @@ Written from the promises (``IStakingVault``, ``IStakedEther``, ``ILossCover``),
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import Final
 
 from sluice.model.rounding import Outcome, Refused, Rounding
@@ -224,7 +225,7 @@ class VaultModel:
         elapsed = figures.reference_time - self.reference_time
         profit = self._take_over(figures, now) + figures.rewards
         room = min(self._room(now), Fraction(self.terms.limit_burst))
-        unvested = self.unvested(now)
+        unvested = before = self.unvested(now)
         total = self.pooled - unvested
         supply = self.supply
         fee_assets = ZERO
@@ -254,7 +255,11 @@ class VaultModel:
         self.pooled += profit
         self.vesting = unvested
         self.vesting_since = self.applied_at = now
-        self.vesting_end = now + min(max(elapsed, self.terms.vesting_period), MAX_VESTING_PERIOD)
+        end = self.vesting_end if before else now
+        if unvested > before:
+            covered = min(max(elapsed, self.terms.vesting_period), MAX_VESTING_PERIOD)
+            end += ceil(covered * (unvested - before) / unvested)
+        self.vesting_end = end
         self.limit_ceiling = self.pooled + room
         self.limit_since = now
         return ReportOutcome(

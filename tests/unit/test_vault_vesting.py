@@ -56,25 +56,32 @@ def test_unvested_falls_linearly_and_is_rounded_up(protocol, vault, reported):
 
 
 @pytest.mark.parametrize("passed", SECONDS)
-def test_next_gain_restarts_the_period_for_what_is_left(protocol, vault, reported, passed):
-    """What was left and the new net gain vest together over a whole period (decision 0012)."""
+@pytest.mark.parametrize("gain", [GWEI, GAIN, 50 * GAIN])
+def test_next_gain_vests_after_what_is_left(protocol, vault, reported, passed, gain):
+    """The end moves out by a day times the part of the whole that is new (decision 0012)."""
     passed = max(passed, 1)
-    report_as_oracle(protocol, gain=GWEI, at=reported + passed)
-    unvested = left_of(NET, passed) + GWEI - GWEI // 10
+    report_as_oracle(protocol, gain=gain, at=reported + passed)
+    left, new = left_of(NET, passed), gain - gain // 10
+    unvested = left + new
+    period = DAY - passed + math.ceil(Fraction(DAY * new, unvested))
     assert vault.unvested() == unvested
-    warp_to(now() + DAY // 2)
-    assert vault.unvested() == left_of(unvested, DAY // 2)
-    warp_to(reported + passed + DAY)
+    warp_to(now() + period // 2)
+    assert vault.unvested() == left_of(unvested, period // 2, period)
+    warp_to(reported + passed + period - 1)
+    assert vault.unvested() == left_of(unvested, period - 1, period) > 0
+    warp_to(reported + passed + period)
     assert vault.unvested() == 0
 
 
-def test_report_without_a_gain_restarts_the_period_too(protocol, vault, reported):
+def test_report_without_a_gain_leaves_the_schedule_alone(protocol, vault, reported):
     report_as_oracle(protocol, at=reported + DAY // 4)
     left = left_of(NET, DAY // 4)
     assert vault.unvested() == left
-    warp_to(now() + DAY - 1)
-    assert vault.unvested() == left_of(left, DAY - 1) > 0
-    warp_to(now() + 1)
+    warp_to(reported + DAY // 2)
+    assert vault.unvested() == left_of(left, DAY // 4, DAY * 3 // 4)
+    warp_to(reported + DAY - 1)
+    assert vault.unvested() > 0
+    warp_to(reported + DAY)
     assert vault.unvested() == 0
 
 
@@ -88,7 +95,7 @@ def test_loss_is_taken_out_of_what_is_unvested_and_the_rest_vests_on(protocol, v
     assert vault.unvested() == left
     assert Fraction(vault.totalAssets(), vault.supply()) >= rate
     warp_to(reported + 1 + DAY // 2)
-    assert vault.unvested() == left_of(left, DAY // 2)
+    assert vault.unvested() == left_of(left, DAY // 2, DAY - 1)
 
 
 @pytest.mark.parametrize("passed", SECONDS[1:])
@@ -121,7 +128,7 @@ def test_redemption_pays_the_rate_of_that_second(protocol, vault, staker, report
     pooled, supply = vault.pooled(), vault.supply()
     buffer = vault.buffer()
     tx = queue.finalize(1, sender=protocol.actors.stranger)
-    assets = math.floor(Fraction(shares * (pooled - left_of(left, 4_321)), supply))
+    assets = math.floor(Fraction(shares * (pooled - left_of(left, 4_321, DAY - 600)), supply))
     assert tx.timestamp == at
     assert tx.events == [
         protocol.token.Transfer(**{"from": queue, "to": ZERO, "value": shares}),
@@ -130,4 +137,4 @@ def test_redemption_pays_the_rate_of_that_second(protocol, vault, staker, report
     ]
     assert (vault.pooled(), vault.supply(), vault.buffer()) == (pooled - assets, supply - shares, buffer - assets)
     assert queue.balance == assets
-    assert vault.unvested() == left_of(left, 4_321)
+    assert vault.unvested() == left_of(left, 4_321, DAY - 600)

@@ -710,17 +710,18 @@ contract StakingVaultTest is Deployment {
         uint256 vesting = left + 0.9 ether;
         vm.assertEq(vault.unvested(), vesting);
         uint256 start = block.timestamp;
-        for (uint256 i = 1; i < 5; ++i) {
+        uint256 period = VESTING - 37_123 + (VESTING * 0.9 ether + vesting - 1) / vesting;
+        for (uint256 i = 1; i < 4; ++i) {
             vm.warp(start + i * 17_271);
-            uint256 still = vesting * (VESTING - i * 17_271);
-            vm.assertEq(vault.unvested(), (still + VESTING - 1) / VESTING);
+            uint256 still = vesting * (period - i * 17_271);
+            vm.assertEq(vault.unvested(), (still + period - 1) / period);
             vm.assertEq(vault.totalAssets(), vault.pooled() - vault.unvested());
         }
-        vm.warp(start + VESTING - 1);
-        vm.assertEq(vault.unvested(), (vesting + VESTING - 1) / VESTING);
-        vm.warp(start + VESTING);
+        vm.warp(start + period - 1);
+        vm.assertEq(vault.unvested(), (vesting + period - 1) / period);
+        vm.warp(start + period);
         vm.assertEq(vault.unvested(), 0);
-        vm.warp(start + VESTING + 1);
+        vm.warp(start + period + 1);
         vm.assertEq(vault.unvested(), 0);
     }
 
@@ -737,6 +738,39 @@ contract StakingVaultTest is Deployment {
             vm.warp(start + vesting[i]);
             vm.assertEq(vault.unvested(), 0);
         }
+    }
+
+    function test_RewardsOfASilentFortnightAreNotHurriedByTheReportAfterIt() external {
+        vm.warp(vault.referenceTime() + 14 days);
+        vm.deal(address(rewards), 15 ether);
+        reportNow(0, 0, 0, 14 ether); // 12.6 vest in fourteen days
+        vm.warp(block.timestamp + 1 days);
+        reportNow(0, 0, 0, 1 ether); // 11.7 of them have thirteen days left, 0.9 vest in one
+        uint256 start = block.timestamp;
+        uint256 period = 13 days + 6_172; // a day times 0.9 / 12.6, which is 6,171.4 s
+        vm.assertEq(vault.unvested(), 12.6 ether);
+        vm.warp(start + 1 days);
+        vm.assertEq(vault.unvested(), (12.6 ether * (period - 1 days) + period - 1) / period);
+        vm.warp(start + period - 1);
+        vm.assertTrue(vault.unvested() != 0, "the last second is not over");
+        vm.warp(start + period);
+        vm.assertEq(vault.unvested(), 0);
+    }
+
+    function test_ReportWithoutAGainLeavesTheVestingAlone() external {
+        vm.warp(vault.referenceTime() + 4 days);
+        vm.deal(address(rewards), 10 ether);
+        reportNow(0, 0, 0, 10 ether); // 9 vest in four days
+        uint256 start = block.timestamp;
+        vm.warp(start + 1 days);
+        reportNow(0, 0, 0, 0);
+        vm.assertEq(vault.unvested(), 6.75 ether);
+        vm.warp(start + 2 days);
+        vm.assertEq(vault.unvested(), 4.5 ether);
+        vm.warp(start + 4 days - 1);
+        vm.assertTrue(vault.unvested() != 0, "the last second is not over");
+        vm.warp(start + 4 days);
+        vm.assertEq(vault.unvested(), 0);
     }
 
     function test_VestingGoesByTheReferenceTimes() external {
