@@ -10,6 +10,7 @@ import click
 from scripts._session import ROOT, Session
 from sluice.chain.keeping import open_stand_in
 from sluice.chain.node import HttpNode
+from sluice.chain.state import ConsensusError
 
 if TYPE_CHECKING:
     from ape.api import ProviderAPI
@@ -32,12 +33,15 @@ def open_layer(session: Session, node: HttpNode, path: Path) -> StandIn:
         )
     oracle = session.params.oracle
     genesis = session.client.view("ReportOracle", "GENESIS_TIME")
-    return open_stand_in(
-        path,
-        node,
-        deposit_contract=session.params.external.deposit_contract,
-        genesis_time=genesis,
-        slot_seconds=oracle.slot,
-        first_slot=oracle.first_slot,
-        frame=oracle.frame,
-    )
+    try:
+        return open_stand_in(
+            path,
+            node,
+            deposit_contract=session.params.external.deposit_contract,
+            genesis_time=genesis,
+            slot_seconds=oracle.slot,
+            first_slot=oracle.first_slot,
+            frame=oracle.frame,
+        )
+    except ConsensusError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,10 +1,12 @@
 """A stand-in that outlives the command: its state in a file beside a long-running local chain."""
 
+import json
 from pathlib import Path
 
 from sluice.chain.interface import ChainSpec
 from sluice.chain.node import Node
 from sluice.chain.standin import Frames, StandIn
+from sluice.chain.state import ConsensusError
 from sluice.units import Slot, Timestamp
 
 
@@ -15,6 +17,10 @@ def open_stand_in(
     if path.exists():
         try:
             return StandIn.load(path, node)
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ConsensusError(
+                f"{path} is damaged ({error!r}). Delete it: deposits are read anew, time passes for them again."
+            ) from error
         except ValueError:  # of another chain: a local chain that was started anew
             path.unlink()
     return StandIn(

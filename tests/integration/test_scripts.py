@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -21,37 +20,15 @@ from sluice.deploy.registry import Registry
 from tests.helpers import advance_frame, signed_report
 from tests.protocol import LOCAL_PARAMS, Protocol, artifacts_of
 from tests.py.anvil import running_anvil
+from tests.shell import Shell, shell_of
 
 ETHER = 10**18
 DAY = 86_400
 
 
-@dataclass(frozen=True)
-class Shell:
-    registry: Path
-
-    def run(self, command: click.Command, *words: str) -> tuple[int, str]:
-        """Exit code and everything printed, lines joined."""
-        arguments = [*words, "--network", str(ape.chain.provider.uri), "--registry", str(self.registry)]
-        result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-        return result.exit_code, result.output
-
-    def ok(self, command: click.Command, *words: str) -> str:
-        code, output = self.run(command, *words)
-        assert code == 0, output
-        return output
-
-    def refused(self, command: click.Command, *words: str) -> str:
-        code, output = self.run(command, *words)
-        assert code == 1, output
-        return output
-
-
 @pytest.fixture
 def shell(protocol: Protocol, tmp_path: Path) -> Shell:
-    path = tmp_path / "local.json"
-    protocol.result.registry.model_copy(deep=True).write(path)
-    return Shell(path)
+    return shell_of(protocol, tmp_path)
 
 
 # --- A newcomer's way through ---
