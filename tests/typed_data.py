@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ape import networks
@@ -50,7 +51,8 @@ def sign_permit(
     }
     signature = signer.sign_message(encode_typed_data(full_message=message))
     assert signature is not None
-    return signature
+    # ape strips leading zeros: one signature in 128 would have the wrong length
+    return replace(signature, r=bytes(signature.r).rjust(32, b"\0"), s=bytes(signature.s).rjust(32, b"\0"))
 
 
 def as_bytes(signature: Any) -> bytes:

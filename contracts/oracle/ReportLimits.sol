@@ -31,11 +31,25 @@ contract ReportLimits is IReportLimits, AccessManaged {
     }
 
     /// @inheritdoc IReportLimits
+    /// @dev Whether a report is released is looked up only where it is outside.
     function check(bytes32 digest, ReportFigures calldata figures) external view {
-        bytes memory reason = _violation(figures);
-        if (reason.length == 0 || released[digest]) return;
-        assembly ("memory-safe") {
-            revert(add(reason, 0x20), mload(reason))
+        Limits memory limits_ = _limits;
+        if (figures.age < limits_.minAge && !released[digest]) revert ReferenceTooRecent(figures.age, limits_.minAge);
+        if (figures.age > limits_.maxAge && !released[digest]) revert ReferenceTooOld(figures.age, limits_.maxAge);
+
+        uint256 change = SignedMath.abs(int256(figures.newValidators) - int256(figures.oldValidators));
+        uint256 limit = Math.max(figures.elapsed, 1 days) * limits_.validatorsPerDay / 1 days;
+        if (change > limit && !released[digest]) revert ValidatorChangeAboveLimit(change, limit);
+
+        uint256 size = SignedMath.abs(figures.profit);
+        if (figures.profit >= 0) {
+            limit =
+                figures.total * limits_.yearlyGain * figures.elapsed / (BPS * 365 days) + limits_.gainAllowance * GWEI;
+            if (size > limit && !released[digest]) revert GainAboveLimit(size, limit);
+        } else {
+            uint256 share = Math.min(limits_.loss * Math.max(figures.elapsed, 1 days) / 1 days, MAX_LOSS);
+            limit = figures.total * share / BPS;
+            if (size > limit && !released[digest]) revert LossAboveLimit(size, limit);
         }
     }
 
@@ -53,32 +67,6 @@ contract ReportLimits is IReportLimits, AccessManaged {
     /// @inheritdoc IReportLimits
     function setLimits(Limits calldata newLimits) external restricted {
         _setLimits(newLimits);
-    }
-
-    /// @return reason the encoded error, empty where all limits hold
-    function _violation(ReportFigures calldata figures) private view returns (bytes memory reason) {
-        Limits memory limits_ = _limits;
-        if (figures.age < limits_.minAge) {
-            return abi.encodeWithSelector(ReferenceTooRecent.selector, figures.age, limits_.minAge);
-        }
-        if (figures.age > limits_.maxAge) {
-            return abi.encodeWithSelector(ReferenceTooOld.selector, figures.age, limits_.maxAge);
-        }
-
-        uint256 change = SignedMath.abs(int256(figures.newValidators) - int256(figures.oldValidators));
-        uint256 limit = Math.max(figures.elapsed, 1 days) * limits_.validatorsPerDay / 1 days;
-        if (change > limit) return abi.encodeWithSelector(ValidatorChangeAboveLimit.selector, change, limit);
-
-        uint256 size = SignedMath.abs(figures.profit);
-        if (figures.profit >= 0) {
-            limit =
-                figures.total * limits_.yearlyGain * figures.elapsed / (BPS * 365 days) + limits_.gainAllowance * GWEI;
-            if (size > limit) return abi.encodeWithSelector(GainAboveLimit.selector, size, limit);
-        } else {
-            uint256 share = Math.min(limits_.loss * Math.max(figures.elapsed, 1 days) / 1 days, MAX_LOSS);
-            limit = figures.total * share / BPS;
-            if (size > limit) return abi.encodeWithSelector(LossAboveLimit.selector, size, limit);
-        }
     }
 
     function _setLimits(Limits memory newLimits) private {
