@@ -67,6 +67,11 @@ class Contract:
 
         return call
 
+    def data_of(self, name: str, *args: Any) -> bytes:
+        """What a call of ``name`` sends, for wallets that send it."""
+        (method,) = [m for m in self.contract_type.methods if m.name == name and len(m.inputs) == len(args)]
+        return keccak(text=method.selector)[:4] + _encoded(method, args)
+
     @property
     def balance(self) -> int:
         return int(self.process.evm.get_balance(self.address))

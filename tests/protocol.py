@@ -83,6 +83,8 @@ class Protocol:
     rewards: ContractInstance
     splitter: ContractInstance
     cover: ContractInstance
+    registry: ContractInstance
+    bonds: ContractInstance
     gateway: ContractInstance
     """The proxy, with the functions of the implementation."""
     gateway_implementation: ContractInstance
@@ -200,6 +202,8 @@ def bind(result: Result, who: Actors) -> Protocol:
         rewards=at("RewardsVault"),
         splitter=at("FeeSplitter"),
         cover=at("CoverFund"),
+        registry=at("OperatorRegistry"),
+        bonds=at("OperatorBonds"),
         gateway=at("WithdrawalGatewayProxy", "WithdrawalGateway"),
         gateway_implementation=at("WithdrawalGateway"),
         proxy_admin=from_abi(result.plan.addresses["ProxyAdmin"], PROXY_ADMIN_ABI),

@@ -104,7 +104,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     Frame private _frame;
     Consensus private _consensus;
 
-    /// @notice Who may report.
+    /// @inheritdoc IStakingVault
     address public oracle;
     /// @notice Share of gains that is minted to the fee recipient, basis points.
     uint16 public fee;
@@ -114,6 +114,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     /// @notice What holders have lost and later gains have not made good yet, wei; no fee is due on what only does that.
     uint96 public unrecovered;
     address public bonds;
+    /// @inheritdoc IStakingVault
     address public cover;
 
     /// @dev Set while a report is applied: modules are called then, and nothing may stake or redeem in between.

@@ -76,6 +76,11 @@ interface IReportOracle {
         view
         returns (uint256 referenceSlot, uint256 referenceTime, uint256 deadline, bool reported);
 
+    /// @notice Reverts unless `signatures` over `digest_`, ordered by signer, are those of a quorum. For other contracts
+    /// that act on the committee's word; the digest must bind chain, contract and purpose, and count once.
+    /// @dev Errors: {QuorumNotReached}, {SignatureInvalid}, {SignersNotSorted}.
+    function requireQuorum(bytes32 digest_, bytes[] calldata signatures) external view;
+
     function quorum() external view returns (uint256);
     function members() external view returns (address[] memory);
     function keyOf(address member) external view returns (address);

@@ -128,6 +128,10 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @notice Most that can be staked now, wei; 0 while paused.
     function stakeLimit() external view returns (uint256);
     function stakingPausedUntil() external view returns (uint256);
+    /// @notice Who may report.
+    function oracle() external view returns (address);
+    /// @notice Covers losses that bonds and unvested rewards leave; zero where there is none.
+    function cover() external view returns (address);
 
     // --- Core and modules ---
 
@@ -161,9 +165,9 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function setStakeLimit(uint256 burst, uint256 growth) external;
     /// @param fee share of a gain, basis points, at most {MAX_FEE}
     function setFee(address recipient, uint256 fee) external;
-    function setOracle(address oracle) external;
+    function setOracle(address newOracle) external;
     /// @notice Who covers losses first (see {ILossCover}); zero for none.
     function setBonds(address bonds) external;
     /// @notice Who covers losses that bonds and unvested rewards leave; zero for none.
-    function setCover(address cover) external;
+    function setCover(address newCover) external;
 }

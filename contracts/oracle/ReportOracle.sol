@@ -90,15 +90,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     function submit(Report calldata report, bytes[] calldata signatures) external {
         State memory state = _state;
         bytes32 digest_ = digest(report);
-        address previous;
-        uint256 count;
-        for (uint256 i = 0; i < signatures.length; ++i) {
-            address key = _recover(digest_, signatures[i], i);
-            if (key <= previous) revert SignersNotSorted(previous, key);
-            if (memberOf[key] != address(0)) ++count; // a key that was just rotated must not spoil the others
-            previous = key;
-        }
-        if (count < state.quorum) revert QuorumNotReached(count, state.quorum);
+        _requireQuorum(digest_, signatures, state.quorum);
         _apply(state, report, digest_);
     }
 
@@ -180,6 +172,11 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IReportOracle
+    function requireQuorum(bytes32 digest_, bytes[] calldata signatures) external view {
+        _requireQuorum(digest_, signatures, _state.quorum);
+    }
+
+    /// @inheritdoc IReportOracle
     function quorum() external view returns (uint256) {
         return _state.quorum;
     }
@@ -209,6 +206,18 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     }
 
     // --- Internal ---
+
+    function _requireQuorum(bytes32 digest_, bytes[] calldata signatures, uint256 quorum_) private view {
+        address previous;
+        uint256 count;
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            address key = _recover(digest_, signatures[i], i);
+            if (key <= previous) revert SignersNotSorted(previous, key);
+            if (memberOf[key] != address(0)) ++count; // a key that was just rotated must not spoil the others
+            previous = key;
+        }
+        if (count < quorum_) revert QuorumNotReached(count, quorum_);
+    }
 
     /// @dev The one place where a report takes effect, however it was agreed on.
     function _apply(State memory state, Report calldata report, bytes32 digest_) private {

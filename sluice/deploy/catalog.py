@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sluice.deploy.abi import Abi
-    from sluice.deploy.params import Params
+    from sluice.deploy.params import OpenTerms, Params
 
 
 class Role(IntEnum):
@@ -160,6 +160,21 @@ def _split(context: Context) -> Values:
     }
 
 
+def validator_manager(context: Context) -> str:
+    """The depositor's account stands in for the contract until that is there."""
+    return context.addresses.get("ValidatorManager", context.params.governance.depositor.account)
+
+
+def _open_terms(terms: OpenTerms) -> Values:
+    return {
+        "stakeCap": terms.stake_cap // 10**18,
+        "weight": terms.weight,
+        "bond": terms.bond,
+        "fee": terms.fee,
+        "threshold": 0,
+    }
+
+
 def _vault_arguments(context: Context) -> Values:
     vault = context.params.vault
     return {
@@ -171,7 +186,7 @@ def _vault_arguments(context: Context) -> Values:
             "rewardsVault": context["RewardsVault"],
             "depositContract": context.params.external.deposit_contract,
             "oracle": context["ReportOracle"],
-            "bonds": "0x" + "00" * 20,
+            "bonds": context["OperatorBonds"],
             "cover": context["CoverFund"],
             "feeRecipient": context["FeeSplitter"],
             "fee": vault.fee,
@@ -196,7 +211,7 @@ def _vault_state(context: Context) -> Values:
         "MIN_STAKE": vault.minimum_stake,
         "VESTING_PERIOD": vault.vesting_period,
         "oracle": context["ReportOracle"],
-        "bonds": "0x" + "00" * 20,
+        "bonds": context["OperatorBonds"],
         "cover": context["CoverFund"],
         "feeRecipient": context["FeeSplitter"],
         "fee": vault.fee,
@@ -359,6 +374,54 @@ CATALOG: tuple[Entry, ...] = (
             "setTreasury": Role.GOVERNOR,
             "setCover": Role.GOVERNOR,
         },
+    ),
+    Entry(
+        "OperatorRegistry",
+        arguments=lambda c: {
+            "authority_": c[ACCESS],
+            "solo": _open_terms(c.params.operators.solo),
+            "cluster": _open_terms(c.params.operators.cluster),
+            "memberCap_": c.params.operators.member_cap // 10**18,
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "openTerms": (
+                tuple(_open_terms(c.params.operators.solo).values()),
+                tuple(_open_terms(c.params.operators.cluster).values()),
+            ),
+            "memberCap": c.params.operators.member_cap // 10**18,
+        },
+        restricted={
+            "add": Role.REGISTRAR,
+            "setTerms": Role.REGISTRAR,
+            "setActive": Role.REGISTRAR,
+            "setOpenTerms": Role.GOVERNOR,
+            "setMemberCap": Role.GOVERNOR,
+        },
+    ),
+    Entry(
+        "OperatorBonds",
+        arguments=lambda c: {
+            "config": {
+                "authority": c[ACCESS],
+                "token": c["StakedEther"],
+                "vault": c["StakingVault"],
+                "registry": c["OperatorRegistry"],
+                "manager": validator_manager(c),
+                "delay": c.params.bonds.delay,
+                "window": c.params.bonds.window,
+            }
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "token": c["StakedEther"],
+            "vault": c["StakingVault"],
+            "registry": c["OperatorRegistry"],
+            "manager": validator_manager(c),
+            "DELAY": c.params.bonds.delay,
+            "WINDOW": c.params.bonds.window,
+        },
+        restricted={"cancel": Role.GUARDIAN, "setManager": Role.GOVERNOR},
     ),
     Entry(
         "RebasingStakedEther",

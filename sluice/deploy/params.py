@@ -107,6 +107,38 @@ class FeeSplit(_Section):
         return self
 
 
+class OpenTerms(_Section):
+    """Terms on which anybody may register as an operator; a stake cap of zero closes that way in."""
+
+    stake_cap: Wei = Field(ge=0, lt=2**32 * ETHER, multiple_of=ETHER)
+    weight: Count = Field(ge=0, lt=2**32)
+    bond: BasisPoints = Field(ge=0, le=10_000)
+    fee: BasisPoints = Field(ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _room_for_a_validator(self) -> Self:
+        if 0 < self.stake_cap < 32 * ETHER:
+            raise ValueError(f"stake_cap {self.stake_cap} wei must be 0 or at least 32 ether, one validator")
+        return self
+
+
+class Operators(_Section):
+    solo: OpenTerms
+    cluster: OpenTerms
+    member_cap: Wei = Field(ge=0, lt=2**32 * ETHER, multiple_of=ETHER)
+
+
+class Bonds(_Section):
+    delay: Seconds = Field(ge=7 * DAY, le=180 * DAY)
+    window: Seconds = Field(ge=3_600, le=30 * DAY)
+
+    @model_validator(mode="after")
+    def _settled_before_it_leaves(self) -> Self:
+        if self.window >= self.delay:
+            raise ValueError(f"window {self.window} s must be shorter than delay {self.delay} s")
+        return self
+
+
 class Holder(_Section):
     """Who holds a role, how long it must wait between announcing and acting, and how long a new holder waits."""
 
@@ -193,6 +225,8 @@ class Params(_Section):
     oracle: Oracle
     report_limits: ReportLimits
     fee_split: FeeSplit
+    operators: Operators
+    bonds: Bonds
     governance: Governance
 
     @model_validator(mode="after")

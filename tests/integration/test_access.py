@@ -70,6 +70,22 @@ OPEN: Mapping[str, set[str]] = {
         "submit((uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint96),bytes[])",
     },
     "FeeSplitter": {"claim(uint8,address)", "claimCover()", "claimTreasury()", "distribute()"},
+    "OperatorRegistry": {
+        "register(address)",
+        # the members' signatures are in the arguments
+        "registerCluster(address,address,address[],uint8,uint256,bytes[])",
+        "revokeConsent()",
+    },
+    "OperatorBonds": {
+        "closeCase(uint256)",
+        "deposit(uint256,uint256)",
+        "depositEther(uint256)",
+        "depositWithPermit(uint256,uint256,uint256,bytes)",
+        "execute(uint256)",
+        # the quorum's signatures are in the arguments
+        "propose(uint256,uint256,bytes32,bytes[])",
+        "withdraw(uint256)",
+    },
     "RebasingStakedEther": {
         "approve(address,uint256)",
         "permit(address,address,uint256,uint256,bytes)",
@@ -189,12 +205,28 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("StakingVault", "receiveRewards()", "RewardsVault"),
         ("RewardsVault", "pull(uint256)", "StakingVault"),
         ("CoverFund", "cover(uint256)", "StakingVault"),
+        ("OperatorBonds", "cover(uint256)", "StakingVault"),
     ):
         table[name, signature] = error("CallerNotAllowed(address,address)", stranger, address[allowed])
 
     report = "(uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint96)"
     table["ReportOracle", f"vote({report})"] = error("KeyNotMember(address)", stranger)
     table["ReportOracle", "rotateKey(address)"] = error("MemberUnknown(address)", stranger)
+
+    # nobody runs validators yet; for operators that are there see test_operator_registry.py and test_bonds.py
+    nobody = error("OperatorUnknown(uint256)", 1)
+    for name, signature in (
+        ("OperatorRegistry", "proposeManager(uint256,address)"),
+        ("OperatorRegistry", "acceptManager(uint256)"),
+        ("OperatorRegistry", "proposeRewards(uint256,address)"),
+        ("OperatorRegistry", "acceptRewards(uint256)"),
+        ("OperatorBonds", "requestWithdrawal(uint256,uint256)"),
+        ("OperatorBonds", "cancelWithdrawal(uint256)"),
+    ):
+        table[name, signature] = nobody
+    table["OperatorBonds", "openCase(uint256,uint256,uint256)"] = error(
+        "CallerNotAllowed(address,address)", stranger, protocol.bonds.manager()
+    )
 
     for name in (
         "labelRole(uint64,string)",
@@ -279,6 +311,8 @@ def test_J3_ether_sent_to_a_contract_does_what_is_documented(protocol: Protocol)
         "ReportLimits": b"",
         "ReportOracle": b"",
         "FeeSplitter": b"",
+        "OperatorRegistry": b"",
+        "OperatorBonds": b"",
         "RebasingStakedEther": b"",
         "WrappedEther": None,  # wraps for the sender
         "AsyncRedeemVault": not_accepted,

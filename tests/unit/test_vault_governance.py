@@ -52,7 +52,7 @@ def test_vault_says_what_it_was_deployed_with(protocol, vault):
     assert vault.depositContract() == protocol.deposit_contract
     assert vault.oracle() == protocol.oracle
     assert vault.cover() == protocol.cover
-    assert vault.bonds() == ZERO
+    assert vault.bonds() == protocol.bonds
     assert (vault.feeRecipient(), vault.fee()) == (protocol.splitter, params.fee)
     assert vault.MIN_STAKE() == params.minimum_stake
     assert (vault.VESTING_PERIOD(), vault.MAX_VESTING_PERIOD()) == (params.vesting_period, 30 * DAY)
@@ -116,7 +116,7 @@ def test_set_oracle_to_an_account_without_code_reverts(protocol, vault, account)
 
 @pytest.mark.parametrize("place", ["Bonds", "Cover"])
 def test_set_module_and_switch_it_off(protocol, vault, place):
-    old = {"Bonds": ZERO, "Cover": protocol.cover}[place]
+    old = {"Bonds": protocol.bonds, "Cover": protocol.cover}[place]
     setter, event, name = getattr(vault, f"set{place}"), getattr(vault, f"{place}Changed"), place.lower()
     module = protocol.actors.deployer.deploy(ape.project.BondStandIn, protocol.token, 0)
     tx = protocol.as_governor(setter, module)

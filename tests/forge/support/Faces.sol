@@ -61,12 +61,10 @@ interface Vault is IStakingVault {
     function VESTING_PERIOD() external view returns (uint256);
     function rewardsVault() external view returns (address);
     function depositContract() external view returns (address);
-    function oracle() external view returns (address);
     function fee() external view returns (uint16);
     function feeRecipient() external view returns (address);
     function unrecovered() external view returns (uint96);
     function bonds() external view returns (address);
-    function cover() external view returns (address);
     function authority() external view returns (address);
 }
 
