@@ -30,6 +30,7 @@ interface Vm {
     function deployCode(string calldata artifact) external returns (address);
     function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function envOr(string calldata name, uint256 otherwise) external view returns (uint256);
+    function envOr(string calldata name, string calldata otherwise) external view returns (string memory);
     function etch(address target, bytes calldata code) external;
     function expectCall(address target, bytes calldata data) external;
     function expectEmit(address emitter) external;
