@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class World:
         """Of the states."""
         return sorted(self.data)
 
-    @property
+    @cached_property
     def roots(self) -> dict[int, bytes]:
         return {slot: header.root() for slot, header in self.headers.items()}
 
@@ -108,9 +108,7 @@ def other_layout(first_slot: int) -> StateLayout:
 
 def validator_call(proof: proofs.ValidatorProof) -> bytes:
     types = (HEADER_TYPE, "uint256", RECORD_TYPE, "bytes32[]")
-    return _call(
-        "verifyValidator", types, proof.header.as_tuple(), proof.index, proof.record.as_tuple(), proof.branch
-    )
+    return _call("verifyValidator", types, proof.header.as_tuple(), proof.index, proof.record.as_tuple(), proof.branch)
 
 
 def balance_call(proof: proofs.BalanceProof) -> bytes:

@@ -1,4 +1,4 @@
-"""Beacon states as remerkleable has them: an independent merkleizer, for tests alone. Written down a second time on purpose."""
+"""Beacon states as remerkleable has them: an independent merkleizer, for tests. Written a second time on purpose."""
 
 from __future__ import annotations
 
@@ -68,48 +68,46 @@ def state_type(fork: str, preset: str) -> Any:
     small = preset == "minimal"
     roots = Vector[Bytes32, 64 if small else 8192]
     registry = 2**40
-    committee = container(
-        "SyncCommittee", pubkeys=Vector[Bytes48, 32 if small else 512], aggregate_pubkey=Bytes48
-    )
-    fields = dict(
-        genesis_time=uint64,
-        genesis_validators_root=Bytes32,
-        slot=uint64,
-        fork=Fork,
-        latest_block_header=Header,
-        block_roots=roots,
-        state_roots=roots,
-        historical_roots=List[Bytes32, 2**24],
-        eth1_data=Eth1Data,
-        eth1_data_votes=List[Eth1Data, 32 if small else 2048],
-        eth1_deposit_index=uint64,
-        validators=List[Validator, registry],
-        balances=List[uint64, registry],
-        randao_mixes=Vector[Bytes32, 64 if small else 65536],
-        slashings=Vector[uint64, 64 if small else 8192],
-        previous_epoch_participation=List[uint8, registry],
-        current_epoch_participation=List[uint8, registry],
-        justification_bits=Bitvector[4],
-        previous_justified_checkpoint=Checkpoint,
-        current_justified_checkpoint=Checkpoint,
-        finalized_checkpoint=Checkpoint,
-        inactivity_scores=List[uint64, registry],
-        current_sync_committee=committee,
-        next_sync_committee=committee,
-        latest_execution_payload_header=PayloadHeader,
-        next_withdrawal_index=uint64,
-        next_withdrawal_validator_index=uint64,
-        historical_summaries=List[Summary, 2**24],
-        deposit_requests_start_index=uint64,
-        deposit_balance_to_consume=uint64,
-        exit_balance_to_consume=uint64,
-        earliest_exit_epoch=uint64,
-        consolidation_balance_to_consume=uint64,
-        earliest_consolidation_epoch=uint64,
-        pending_deposits=List[PendingDeposit, 2**27],
-        pending_partial_withdrawals=List[PartialWithdrawal, 64 if small else 2**27],
-        pending_consolidations=List[Consolidation, 64 if small else 2**18],
-    )
+    committee = container("SyncCommittee", pubkeys=Vector[Bytes48, 32 if small else 512], aggregate_pubkey=Bytes48)
+    fields = {
+        "genesis_time": uint64,
+        "genesis_validators_root": Bytes32,
+        "slot": uint64,
+        "fork": Fork,
+        "latest_block_header": Header,
+        "block_roots": roots,
+        "state_roots": roots,
+        "historical_roots": List[Bytes32, 2**24],
+        "eth1_data": Eth1Data,
+        "eth1_data_votes": List[Eth1Data, 32 if small else 2048],
+        "eth1_deposit_index": uint64,
+        "validators": List[Validator, registry],
+        "balances": List[uint64, registry],
+        "randao_mixes": Vector[Bytes32, 64 if small else 65536],
+        "slashings": Vector[uint64, 64 if small else 8192],
+        "previous_epoch_participation": List[uint8, registry],
+        "current_epoch_participation": List[uint8, registry],
+        "justification_bits": Bitvector[4],
+        "previous_justified_checkpoint": Checkpoint,
+        "current_justified_checkpoint": Checkpoint,
+        "finalized_checkpoint": Checkpoint,
+        "inactivity_scores": List[uint64, registry],
+        "current_sync_committee": committee,
+        "next_sync_committee": committee,
+        "latest_execution_payload_header": PayloadHeader,
+        "next_withdrawal_index": uint64,
+        "next_withdrawal_validator_index": uint64,
+        "historical_summaries": List[Summary, 2**24],
+        "deposit_requests_start_index": uint64,
+        "deposit_balance_to_consume": uint64,
+        "exit_balance_to_consume": uint64,
+        "earliest_exit_epoch": uint64,
+        "consolidation_balance_to_consume": uint64,
+        "earliest_consolidation_epoch": uint64,
+        "pending_deposits": List[PendingDeposit, 2**27],
+        "pending_partial_withdrawals": List[PartialWithdrawal, 64 if small else 2**27],
+        "pending_consolidations": List[Consolidation, 64 if small else 2**18],
+    }
     if fork == "fulu":
         fields["proposer_lookahead"] = Vector[uint64, 16 if small else 64]
     return container("BeaconState", **fields)

@@ -2,9 +2,9 @@
 
     python tools/make_state.py 1000000 state.ssz --ours 300000
 
-Random in what is random (keys, credentials, roots, mixes), and with mainnet's spread in what is not: activation epochs in
-cohorts, a few validators slashed, exited or leaving, one in four compounding. The same seed makes the same state; `--age`
-makes the state of the same validators some days later.
+Random in what is random (keys, credentials, roots, mixes), and with mainnet's spread in what is not: activation epochs
+in cohorts, a few validators slashed, exited or leaving, one in four compounding. The same seed makes the same state;
+`--age` makes that of the same validators some days later.
 """
 
 from __future__ import annotations
@@ -22,12 +22,21 @@ from sluice.beacon.state import PENDING_DEPOSIT_COLUMNS, VALIDATOR_COLUMNS
 FAR_FUTURE = 2**64 - 1
 ETHER = 10**9  # gwei
 EPOCH = 400_000
+SUMMARIES = 804
+"""Of mainnet at that epoch."""
 OURS = b"\x02" + bytes(11) + bytes.fromhex("5109e0" + 17 * "00")
 """Credentials of a made-up gateway."""
 
 
 def make_state(
-    count: int, *, ours: int = 0, preset: Preset = PRESETS["mainnet"], fork: Fork = "fulu", seed: int = 1, age: int = 0
+    count: int,
+    *,
+    ours: int = 0,
+    preset: Preset = PRESETS["mainnet"],
+    fork: Fork = "fulu",
+    seed: int = 1,
+    age: int = 0,
+    summaries: int = SUMMARIES,
 ) -> bytes:
     """The SSZ bytes of a state with ``count`` validators, every so many of them ours; ``age`` days later."""
     rng = np.random.default_rng(seed)
@@ -41,9 +50,8 @@ def make_state(
     flags = later.integers(0, 50, count)  # one in fifty missed something
     participation = np.where((flags == 0) | (base == 0), 0, 7).astype("u1")
     scores = np.where(later.integers(0, 200, count) == 0, later.integers(1, 100, count), 0).astype("<u8")
-    deposits = _pending_deposits(later, min(count // 100, 20_000), epoch * preset.slots_per_epoch)
+    deposits = _pending_deposits(later, min(count // 50, 20_000), epoch * preset.slots_per_epoch)
     slot = epoch * preset.slots_per_epoch + 31
-    periods = slot // preset.slots_per_historical_root
     known: dict[str, bytes] = {
         "genesis_time": _uint(1_606_824_023),
         "slot": _uint(slot),
@@ -54,7 +62,7 @@ def make_state(
         "current_epoch_participation": participation.tobytes(),
         "inactivity_scores": scores.tobytes(),
         "historical_roots": rng.bytes(32 * 758),
-        "historical_summaries": np.random.default_rng((seed, 2)).bytes(64 * (periods - 758)),
+        "historical_summaries": np.random.default_rng((seed, 2)).bytes(64 * summaries),
         "pending_deposits": deposits.tobytes(),
         "randao_mixes": rng.bytes(32 * preset.epochs_per_historical_vector),
     }

@@ -93,6 +93,7 @@ interface IBeaconProofs {
 
     /// @notice The root that the first block after `time` published: that of the newest block at or before the slot that
     /// begins at `time`.
+    /// @dev Blocks come at whole slots, as everywhere on Ethereum: one at another time could overwrite an entry unseen.
     /// @param time of a slot, seconds
     /// @param maxSlots how many slots without a block to look over
     /// @return root of the newest block at or before that slot

@@ -30,14 +30,10 @@ class _Lanes(threading.local):
     def digest(self, blocks: Bytes2D, out: Bytes2D) -> None:
         count = len(blocks)
         self.room[:count] = blocks
-        self.hasher.reset()
-        self.hasher.update(self.blocks)  # of a short batch the rest is hashed in vain
         if count == BATCH:
-            self.hasher.digest(out=out)
+            self.hasher.reset().update(self.blocks).digest(out=out)
         else:
-            digests: Bytes2D = np.empty((BATCH, DIGEST), np.uint8)
-            self.hasher.digest(out=digests)
-            out[:] = digests[:count]
+            stringzilla.Sha256s(count).update(self.blocks[:count]).digest(out=out)
 
 
 _lanes = _Lanes()
@@ -48,14 +44,6 @@ def hash_blocks(blocks: Bytes2D) -> Bytes2D:
     if blocks.ndim != 2 or blocks.shape[1] != BLOCK:
         raise ValueError(f"blocks of shape {blocks.shape} instead of (n, {BLOCK})")
     out: Bytes2D = np.empty((len(blocks), DIGEST), np.uint8)
-    if len(blocks) < SMALL:
-        for row, block in zip(out, blocks, strict=True):
-            row[:] = np.frombuffer(stringzilla.sha256(block.tobytes()), np.uint8)
-        return out
     for start in range(0, len(blocks), BATCH):
         _lanes.digest(blocks[start : start + BATCH], out[start : start + BATCH])
     return out
-
-
-SMALL: Final = 64
-"""Below this many blocks one by one is faster."""

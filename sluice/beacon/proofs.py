@@ -177,7 +177,9 @@ def block_proof(tree: StateTree, slot: Slot, block: BlockHeader) -> BlockProof:
         raise ProofError(f"the state of slot {header.slot} has no block root of slot {slot}")
     roots = tree.tree("block_roots")
     _same_block(roots.leaves[slot % period].tobytes(), block, slot)
-    return BlockProof(header, slot, block, roots.branch(slot % period) + roots.rest() + _field_branch(tree, "block_roots"))
+    return BlockProof(
+        header, slot, block, roots.branch(slot % period) + roots.rest() + _field_branch(tree, "block_roots")
+    )
 
 
 def historical_block_proof(

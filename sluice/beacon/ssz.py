@@ -88,8 +88,8 @@ def fixed_size(kind: SszType) -> int | None:
         case Bitvector(length):
             return (length + 7) // 8
         case Vector(element, length):
-            size = fixed_size(element)
-            return None if size is None else size * length
+            each = fixed_size(element)
+            return None if each is None else each * length
         case Container(fields=fields):
             sizes = [fixed_size(field) for _, field in fields]
             return None if None in sizes else sum(size for size in sizes if size is not None)
@@ -198,12 +198,12 @@ def root(kind: SszType, data: memoryview) -> bytes:
         case Container() if fixed_size(kind) is None:
             of = parts(kind, data)
             fields = b"".join(root(field, of[name]) for name, field in kind.fields)
-            return merkleize(chunks(memoryview(fields)), kind.depth)
+            return merkleize(rows(memoryview(fields), DIGEST), kind.depth)
         case _:
             size = fixed_size(kind)
             if size != len(data):
                 raise SszError(f"{len(data)} bytes instead of {size}")
-            return roots(kind, rows(data, len(data)))[0].tobytes()
+            return bytes(roots(kind, rows(data, size))[0].tobytes())
 
 
 def roots(kind: SszType, values: Bytes2D) -> Bytes2D:

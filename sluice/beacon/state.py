@@ -121,6 +121,12 @@ class BeaconState:
             raise TypeError(f"{name} is no list")
         return ssz.count_of(kind, self.fields[name])
 
+    def indices_with(self, credentials: bytes) -> NDArray[np.int64]:
+        """The validators with these withdrawal credentials, in order."""
+        if len(credentials) != 32:
+            raise ValueError(f"credentials of {len(credentials)} bytes instead of 32")
+        return np.flatnonzero(self.validators["credentials"] == np.void(credentials))
+
     def validator(self, index: int) -> ValidatorRecord:
         return ValidatorRecord.decode(self._element("validators", index))
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.beacon.hasher import BATCH, SMALL, hash_blocks
+from sluice.beacon.hasher import BATCH, hash_blocks
 from sluice.beacon.merkle import ZERO_ROOTS, Tree, differing_rows, fold, log2_up, merkleize
 
-COUNTS = (0, 1, 2, SMALL - 1, SMALL, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 17)
+COUNTS = (0, 1, 2, 3, 16, 63, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 3 * BATCH + 17)
 
 
 def random_rows(count: int, width: int, seed: int = 0):
