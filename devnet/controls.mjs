@@ -1,4 +1,5 @@
 // POST /devnet/...: time, keys, offences, faults. On the first endpoint only.
+import {processSlots} from '@lodestar/state-transition';
 import {BadRequest} from './driver.mjs';
 import {InvalidOperation} from './pool.mjs';
 import {attesterSlashing, proposerSlashing} from './slashing.mjs';
@@ -40,6 +41,15 @@ export function installControls(server, driver, endpoints) {
   const {keys, pool} = proposer;
 
   server.get('/devnet/status', async () => ({...driver.status(), validators: chain.headState.validators.length}));
+  // beacon nodes differ in what they serve for a slot without a block; this is the state as the protocol defines it
+  server.get('/devnet/states/:slot', async (request) => {
+    const slot = Number(/** @type {{slot: string}} */ (request.params).slot);
+    const entry = Number.isInteger(slot) && slot >= 0 && slot <= chain.slot ? chain.notAfter(slot) : undefined;
+    const state = entry && chain.stateOf(entry);
+    if (!state) throw new HttpError(404, `there is no state of slot ${slot}`);
+    const type = chain.config.getForkTypes(slot).BeaconState;
+    return type.toJson(/** @type {any} */ ((state.slot < slot ? processSlots(state, slot) : state).toValue()));
+  });
   server.get('/devnet/stats', async () => proposer.stats.toJson());
 
   server.post('/devnet/advance', handler(({slots = 1, skip = 0}) => driver.advance(slots, skip)));

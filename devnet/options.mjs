@@ -56,6 +56,9 @@ export class UsageError extends Error {}
 export const DEFAULT_CONFIG = Object.freeze({
   SHARD_COMMITTEE_PERIOD: '2',
   MIN_VALIDATOR_WITHDRAWABILITY_DELAY: '2',
+  // with few validators the presets leave nothing of the churn to consolidations; now they have as much as the rest
+  CHURN_LIMIT_QUOTIENT: '8',
+  MAX_PER_EPOCH_ACTIVATION_EXIT_CHURN_LIMIT: '128000000000',
 });
 
 /**

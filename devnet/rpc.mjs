@@ -1,7 +1,46 @@
 // JSON-RPC over HTTP, with the token of the Engine API where a secret is given.
 import crypto from 'node:crypto';
+import http from 'node:http';
 
-/** @typedef {(method: string, ...params: unknown[]) => Promise<any>} Rpc */
+/**
+ * @typedef {((method: string, ...params: unknown[]) => Promise<any>) & {
+ *   batch: (calls: [method: string, ...params: unknown[]][]) => Promise<any[]>}} Rpc
+ *   `batch` sends calls in one request, in no order that could be relied on
+ */
+
+/** Connections are kept: a slot makes several calls, and each would else cost more than what it does. */
+const agent = new http.Agent({keepAlive: true});
+
+/**
+ * @param {string} url
+ * @param {string} body
+ * @param {Record<string, string>} headers
+ * @returns {Promise<any>}
+ */
+function post(url, body, headers) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      url,
+      {agent, method: 'POST', headers: {...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body)}},
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (part) => (text += part));
+        response.on('error', reject);
+        response.on('end', () => {
+          if (response.statusCode !== 200) reject(new Error(`${url} answered ${response.statusCode}: ${text.slice(0, 200)}`));
+          else resolve(JSON.parse(text));
+        });
+      },
+    );
+    request.on('error', (/** @type {any} */ error) => {
+      // the server closed a kept connection just as we took it up: nothing was done
+      if (request.reusedSocket && error.code === 'ECONNRESET') post(url, body, headers).then(resolve, reject);
+      else reject(error);
+    });
+    request.end(body);
+  });
+}
 
 /**
  * @param {string} url
@@ -10,17 +49,24 @@ import crypto from 'node:crypto';
  */
 export function connect(url, secret) {
   let id = 0;
-  return async (method, ...params) => {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {'content-type': 'application/json', ...(secret && {authorization: `Bearer ${token(secret)}`})},
-      body: JSON.stringify({jsonrpc: '2.0', id: ++id, method, params}),
-    });
-    if (!response.ok) throw new Error(`${method}: ${url} answered ${response.status}`);
-    const answer = await response.json();
+  const headers = () => (secret ? {authorization: `Bearer ${token(secret)}`} : {});
+  const call = (/** @type {string} */ method, /** @type {unknown[]} */ params) => ({jsonrpc: '2.0', id: ++id, method, params});
+  const result = (/** @type {string} */ method, /** @type {any} */ answer) => {
     if (answer.error) throw new Error(`${method}: ${JSON.stringify(answer.error)}`);
     return answer.result;
   };
+  const one = async (/** @type {string} */ method, /** @type {unknown[]} */ ...params) =>
+    result(method, await post(url, JSON.stringify(call(method, params)), headers()));
+  return Object.assign(one, {
+    /** @param {[method: string, ...params: unknown[]][]} calls */
+    async batch(calls) {
+      if (!calls.length) return [];
+      const requests = calls.map(([method, ...params]) => call(method, params));
+      const answers = await post(url, JSON.stringify(requests), headers());
+      const byId = new Map(answers.map((/** @type {any} */ answer) => [answer.id, answer]));
+      return requests.map((request) => result(request.method, byId.get(request.id)));
+    },
+  });
 }
 
 /**

@@ -84,6 +84,8 @@ def main(arguments: list[str]) -> int:
     total: Counter[str] = Counter()
     failed: list[str] = []
 
+    plain = [sys.executable, "-m", "pytest", "-p", "no:ape_test"]
+
     def pytest(title: str, command: list[str]) -> None:
         code, output = run(title, [*command, *chosen], env)
         if code == NO_TESTS:
@@ -97,14 +99,16 @@ def main(arguments: list[str]) -> int:
         print("error: the contracts do not compile", file=sys.stderr)
         return 1
     if not deep:
-        pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
+        pytest("Python", [*plain, "tests/py"])
+    # the devnet: on anvil, in a deep run on a real execution client (tests/devnet/conftest.py)
+    pytest("devnet", [*plain, *(["-m", "not anvil"] if deep else []), "tests/devnet"])
     if not deep and not chosen:  # what is chosen is pytest's to understand
         files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "devnet/test").glob("*.test.mjs"))
         code, output = run("node", ["node", "--test", "--test-reporter=tap", *files])
         if code:
             failed.append(f"node (exit {code})")
         total.update(node_counts(output))
-    # deep: the machines alone, which read the profile; everything else would only be run a second time
+    # deep: the machines alone, which read the profile; the rest would only be run a second time
     if folders := ["tests/stateful"] if deep else chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
     if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):

@@ -59,11 +59,11 @@ export function anvilBackend(rpc) {
   /** @param {Attributes} attributes */
   async function beforeBlock({timestamp, suggestedFeeRecipient, parentBeaconBlockRoot}) {
     const at = BigInt(timestamp) % ROOTS_KEPT;
-    await Promise.all([
-      rpc('evm_setNextBlockTimestamp', timestamp),
-      rpc('anvil_setCoinbase', suggestedFeeRecipient),
-      rpc('anvil_setStorageAt', BEACON_ROOTS, word(at), word(BigInt(timestamp))),
-      rpc('anvil_setStorageAt', BEACON_ROOTS, word(at + ROOTS_KEPT), parentBeaconBlockRoot),
+    await rpc.batch([
+      ['evm_setNextBlockTimestamp', timestamp],
+      ['anvil_setCoinbase', suggestedFeeRecipient],
+      ['anvil_setStorageAt', BEACON_ROOTS, word(at), word(BigInt(timestamp))],
+      ['anvil_setStorageAt', BEACON_ROOTS, word(at + ROOTS_KEPT), parentBeaconBlockRoot],
     ]);
   }
 
@@ -77,14 +77,12 @@ export function anvilBackend(rpc) {
   /** @param {typeof QUEUES[number]} queue */
   async function queuedRequests(queue) {
     const {type, address} = queue;
-    const words = await Promise.all([0, 1, 2, 3].map((i) => rpc('eth_getStorageAt', address, word(i), 'latest')));
+    const words = await rpc.batch([0, 1, 2, 3].map((i) => ['eth_getStorageAt', address, word(i), 'latest']));
     const before = words.map(BigInt);
     const {taken, slots} = afterSystemCall(before, queue);
     // called as the system address, the contract itself says what it would hand over
     const found = taken ? await rpc('eth_call', {from: SYSTEM, to: address, gas: '0x1c9c380'}, 'latest') : '0x';
-    for (const [i, value] of slots.entries()) {
-      if (value !== before[i]) await rpc('anvil_setStorageAt', address, word(i), word(value));
-    }
+    await rpc.batch(slots.map((value, i) => ['anvil_setStorageAt', address, word(i), word(value)]));
     if (slots.some((value) => value !== 0n)) quiet = false;
     return taken ? [prefix(type) + found.slice(2)] : [];
   }
@@ -102,9 +100,10 @@ export function anvilBackend(rpc) {
 
   /** @param {Attributes['withdrawals']} withdrawals */
   async function credit(withdrawals) {
-    for (const {address, amount} of withdrawals) {
-      await rpc('anvil_addBalance', address, quantity(BigInt(amount) * GWEI));
-    }
+    /** @type {Map<string, bigint>} */
+    const sums = new Map();
+    for (const {address, amount} of withdrawals) sums.set(address, (sums.get(address) ?? 0n) + BigInt(amount) * GWEI);
+    await rpc.batch([...sums].map(([address, sum]) => ['anvil_addBalance', address, quantity(sum)]));
   }
 
   return {
@@ -119,8 +118,8 @@ export function anvilBackend(rpc) {
       }
       const executionRequests = await requests(block);
       await credit(attributes.withdrawals);
-      const transactions = await Promise.all(
-        block.transactions.map((/** @type {any} */ one) => rpc('eth_getRawTransactionByHash', one.hash)),
+      const transactions = await rpc.batch(
+        block.transactions.map((/** @type {any} */ one) => ['eth_getRawTransactionByHash', one.hash]),
       );
       return {
         executionPayload: {

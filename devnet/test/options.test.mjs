@@ -16,8 +16,8 @@ test('defaults are a minimal fulu devnet in virtual time with two endpoints', ()
 test('values of the configuration are added to the defaults and win over them', () => {
   const words = ['--config', 'SHARD_COMMITTEE_PERIOD=64', '--config', 'EJECTION_BALANCE=1'];
   assert.deepEqual(parseOptions([...URL, ...words])?.config, {
+    ...DEFAULT_CONFIG,
     SHARD_COMMITTEE_PERIOD: '64',
-    MIN_VALIDATOR_WITHDRAWABILITY_DELAY: '2',
     EJECTION_BALANCE: '1',
   });
 });

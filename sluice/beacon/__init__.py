@@ -1,0 +1,1 @@
+"""The consensus layer as Sluice reads it."""
