@@ -36,8 +36,21 @@ export function createRpcFront(url, rpc) {
     return found;
   }
 
+  /**
+   * The nonce after all transactions of an account that wait.
+   * @param {string} address
+   */
+  async function pendingNonce(address) {
+    const next = BigInt(await rpc('eth_getTransactionCount', address, 'latest'));
+    const {pending} = await rpc('txpool_content');
+    const waiting = Object.keys(pending[address.toLowerCase()] ?? {}).map(BigInt);
+    return quantity(waiting.reduce((nonce, one) => (one >= nonce ? one + 1n : nonce), next));
+  }
+
   /** @type {Record<string, (params: any[]) => Promise<unknown>>} */
   const own = {
+    eth_getTransactionCount: async ([address, block]) =>
+      block === 'pending' ? pendingNonce(address) : rpc('eth_getTransactionCount', address, block),
     eth_maxPriorityFeePerGas: async () => TIP,
     eth_newFilter: async ([query]) => addFilter(false, query),
     eth_newBlockFilter: async () => addFilter(true, {}),
@@ -59,9 +72,10 @@ export function createRpcFront(url, rpc) {
   /** @param {any} request */
   async function answer(request) {
     const {id, method} = request;
-    const params = (request.params ?? []).map((/** @type {unknown} */ one) => (one === 'pending' ? 'latest' : one));
+    const asked = request.params ?? [];
     try {
-      if (Object.hasOwn(own, method)) return {jsonrpc: '2.0', id, result: await own[method](params)};
+      if (Object.hasOwn(own, method)) return {jsonrpc: '2.0', id, result: await own[method](asked)};
+      const params = asked.map((/** @type {unknown} */ one) => (one === 'pending' ? 'latest' : one));
       const response = await fetch(url, {
         method: 'POST',
         headers: {'content-type': 'application/json'},
