@@ -1,4 +1,5 @@
 // Time: slot after slot, by command or by the clock; one thing at a time.
+import {SLOTS_PER_EPOCH} from '@lodestar/params';
 import {hex} from './hex.mjs';
 
 /** How far the clock may run ahead before time is taken to have stood still, e.g. while a laptop slept. */
@@ -75,6 +76,7 @@ export class Driver {
       finalized_epoch: state.finalizedCheckpoint.epoch,
       finalized_slot: chain.finalizedSlot(state),
       justified_epoch: state.currentJustifiedCheckpoint.epoch,
+      slots_per_epoch: SLOTS_PER_EPOCH,
       mode: this.mode,
     };
   }

@@ -119,5 +119,6 @@ export function createGenesis(chain, block, genesisTime, count) {
   upgraded.latestBlockHeader.bodyRoot = body.hashTreeRoot(body.defaultValue());
   upgraded.commit();
   const fulu = ssz.fulu.BeaconState.getViewDU(upgraded.node);
-  return {config, state: createCachedBeaconState(fulu, {config, pubkeyCache: createPubkeyCache()})};
+  const state = createCachedBeaconState(fulu, {config, pubkeyCache: createPubkeyCache()});
+  return {config, state: /** @type {any} */ (state)}; // an Electra state with one field more, which TypeScript cannot see
 }

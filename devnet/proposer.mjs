@@ -1,6 +1,8 @@
 // One block: built on the head, signed, verified as a stranger's would be, given to both halves.
 import {DOMAIN_BEACON_PROPOSER, DOMAIN_RANDAO, ForkSeq} from '@lodestar/params';
 import {
+  DataAvailabilityStatus,
+  ExecutionPayloadStatus,
   computeEpochAtSlot,
   computeSigningRoot,
   computeTimeAtSlot,
@@ -21,10 +23,13 @@ import {payloadFromJson, requestsFromJson, withdrawalsToJson} from './payload.mj
  */
 
 export const FEE_RECIPIENT = `0x${'fe'.repeat(20)}`;
-const GRAFFITI = Buffer.alloc(32, 0);
-GRAFFITI.write('sluice devnet');
+const GRAFFITI = new Uint8Array(32);
+new TextEncoder().encodeInto('sluice devnet', GRAFFITI);
 
-export const EXTERNAL = /** @type {const} */ ({executionPayloadStatus: 'valid', dataAvailabilityStatus: 'Available'});
+export const EXTERNAL = {
+  executionPayloadStatus: ExecutionPayloadStatus.valid,
+  dataAvailabilityStatus: DataAvailabilityStatus.Available,
+};
 
 /** Milliseconds spent, by step. */
 export class Stats {
@@ -100,8 +105,9 @@ export class Proposer {
     stop();
 
     stop = stats.timer('transition');
-    const types = /** @type {typeof ssz.electra} */ (chain.config.getForkTypes(slot));
+    const types = /** @type {typeof ssz.electra} */ (/** @type {unknown} */ (chain.config.getForkTypes(slot)));
     const domain = chain.config.getDomain(slot, DOMAIN_RANDAO, slot);
+    /** @type {import('./chain.mjs').SignedBlock['message']} */
     const message = {
       slot,
       proposerIndex: index,
@@ -111,7 +117,7 @@ export class Proposer {
         ...types.BeaconBlockBody.defaultValue(),
         randaoReveal: secret.sign(computeSigningRoot(ssz.Epoch, computeEpochAtSlot(slot), domain)).toBytes(),
         eth1Data: state.eth1Data.toValue(),
-        graffiti: new Uint8Array(GRAFFITI),
+        graffiti: GRAFFITI,
         ...operations,
         attestations: votes,
         syncAggregate: sync,
@@ -119,6 +125,7 @@ export class Proposer {
         executionRequests: requestsFromJson(payload.executionRequests),
       },
     };
+    /** @type {import('./chain.mjs').SignedBlock} */
     const block = {message, signature: new Uint8Array(96)};
     // every signature inside the block is verified here, as another node would; the root is what we find
     const after = /** @type {State} */ (

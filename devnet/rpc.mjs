@@ -49,6 +49,7 @@ function post(url, body, headers) {
  */
 export function connect(url, secret) {
   let id = 0;
+  /** @returns {Record<string, string>} */
   const headers = () => (secret ? {authorization: `Bearer ${token(secret)}`} : {});
   const call = (/** @type {string} */ method, /** @type {unknown[]} */ params) => ({jsonrpc: '2.0', id: ++id, method, params});
   const result = (/** @type {string} */ method, /** @type {any} */ answer) => {

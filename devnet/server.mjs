@@ -32,7 +32,6 @@ function backendOf(options, execution = connect(options.executionUrl)) {
  * @param {import('./options.mjs').Options} options
  */
 export async function createDriver(options) {
-  await hasher.initialize?.();
   setHasher(hasher); // native SHA-256, several times as fast
   const execution = connect(options.executionUrl);
   const block = await execution('eth_getBlockByNumber', '0x0', false);

@@ -38,6 +38,6 @@ export function chainConfig(options, chainId) {
     DEPOSIT_NETWORK_ID: chainId,
     DEPOSIT_CONTRACT_ADDRESS: fromHex(DEPOSIT_CONTRACT),
     BLOB_SCHEDULE: [],
-    ...chainConfigFromJson(options.config),
+    .../** @type {object} */ (chainConfigFromJson(options.config)),
   };
 }

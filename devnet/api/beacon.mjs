@@ -20,7 +20,8 @@ function indicesOf(state, ids) {
   if (!ids?.length) return Array.from({length: count}, (_, index) => index);
   return ids
     .map((id) => (String(id).startsWith('0x') ? state.epochCtx.getValidatorIndex(fromHex(String(id))) : Number(id)))
-    .filter((index) => index !== null && index < count);
+    .filter((index) => index !== null)
+    .filter((index) => index < count);
 }
 
 /**

@@ -35,8 +35,8 @@ export function createEndpoint(chain, pool, faults) {
     bodyLimit: LARGEST_BODY,
     forceCloseConnections: true,
   });
-  server.addContentTypeParser('application/octet-stream', {parseAs: 'buffer'}, async (_request, body) =>
-    Uint8Array.from(/** @type {Buffer} */ (body)),
+  server.addContentTypeParser('application/octet-stream', {parseAs: 'buffer'}, async (/** @type {unknown} */ _request, /** @type {Buffer} */ body) =>
+    Uint8Array.from(body),
   );
   server.setErrorHandler((/** @type {any} */ error, _request, reply) => {
     const code = error.validation ? 400 : (error.statusCode ?? 500);

@@ -3,8 +3,10 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 
 const HOST = '127.0.0.1';
-const {listen} = net.Server.prototype;
-const {bind} = dgram.Socket.prototype;
+/** @type {(this: net.Server, ...words: any[]) => net.Server} */
+const listen = net.Server.prototype.listen;
+/** @type {(this: dgram.Socket, ...words: any[]) => dgram.Socket} */
+const bind = dgram.Socket.prototype.bind;
 
 /** @param {any[]} words */
 net.Server.prototype.listen = function (...words) {

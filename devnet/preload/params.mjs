@@ -6,17 +6,29 @@ const merged = Symbol('merged');
 const proto = /** @type {any} */ (Common.prototype);
 const {updateParams, resetParams} = proto;
 
-proto.updateParams = function (/** @type {object} */ table) {
+/**
+ * @this {any}
+ * @param {object} table
+ */
+proto.updateParams = function (table) {
   if (this[merged]?.has(table)) return;
   updateParams.call(this, table);
   this[merged] = new Set([...(this[merged] ?? []), table]);
 };
 
-proto.resetParams = function (/** @type {object} */ table) {
+/**
+ * @this {any}
+ * @param {object} table
+ */
+proto.resetParams = function (table) {
   this[merged] = undefined;
   return resetParams.call(this, table);
 };
 
-proto._mergeWithParamsCache = function (/** @type {object} */ table) {
+/**
+ * @this {any}
+ * @param {object} table
+ */
+proto._mergeWithParamsCache = function (table) {
   Object.assign(this._paramsCache, table);
 };

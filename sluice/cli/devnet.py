@@ -13,7 +13,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.devnet import Backend, Controls, ControlsError, Devnet, DevnetError, DevnetSettings, Status
 from sluice.devnet.settings import MNEMONIC
 from sluice.units import Timestamp
@@ -234,7 +233,7 @@ def advance(url: str, as_json: bool, slots: int | None, epochs: int | None, skip
     try:
         with Controls(url) as controls:
             if epochs is not None:
-                slots = _slots_to(controls, url, epochs)
+                slots = _slots_to(controls.status(), epochs)
             found = controls.advance(1 if slots is None else slots, skip)
     except ControlsError as error:
         raise click.ClickException(str(error)) from error
@@ -244,14 +243,8 @@ def advance(url: str, as_json: bool, slots: int | None, epochs: int | None, skip
         _print_status(found)
 
 
-def _slots_to(controls: Controls, url: str, epochs: int) -> int:
-    try:
-        with BeaconClient(url) as beacon:
-            length = beacon.spec().slots_per_epoch
-    except BeaconError as error:
-        raise click.ClickException(str(error)) from error
-    now = controls.status().slot
-    return (now // length + epochs) * length - now
+def _slots_to(now: Status, epochs: int) -> int:
+    return (now.slot // now.slots_per_epoch + epochs) * now.slots_per_epoch - now.slot
 
 
 def _status(found: Status) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Status:
     finalized_slot: Slot
     """Where the finalised epoch begins."""
     justified_epoch: Epoch
+    slots_per_epoch: int
     realtime: bool
     blocks: int | None = None
     """How many an ``advance`` has made."""
@@ -125,6 +126,7 @@ def _status(found: dict[str, Any]) -> Status:
         finalized_epoch=Epoch(found["finalized_epoch"]),
         finalized_slot=Slot(found["finalized_slot"]),
         justified_epoch=Epoch(found["justified_epoch"]),
+        slots_per_epoch=found["slots_per_epoch"],
         realtime=found["mode"] == "realtime",
         blocks=found.get("blocks"),
     )

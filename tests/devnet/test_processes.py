@@ -17,6 +17,8 @@ from sluice.devnet import Backend, Devnet, DevnetError, DevnetSettings
 from sluice.devnet import processes as machinery
 from tests.devnet.states import decode, root_of
 
+pytestmark = pytest.mark.anvil  # nothing here depends on the backend of the session's devnet
+
 START = """
 import sys, time
 from sluice.devnet import Devnet
@@ -91,7 +93,8 @@ def test_two_devnets_with_the_same_settings_have_the_same_roots() -> None:
 def test_dead_execution_node_is_named() -> None:
     with Devnet() as devnet:
         os.kill(devnet.processes[0].pid, signal.SIGKILL)
-        assert all_gone([devnet.processes[0].pid])
+        while devnet.processes[0].alive:  # a process of many threads takes a moment to die
+            time.sleep(0.01)
         with pytest.raises(DevnetError, match=r"anvil has ended \(exit -9\)"):
             devnet.check()
 
@@ -144,8 +147,8 @@ def test_real_time_makes_blocks_by_itself_and_can_be_hurried() -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("preset", "fork"), [("mainnet", "fulu"), ("minimal", "electra")])
-def test_other_presets_and_forks_run_too(preset: str, fork: str) -> None:
+def test_mainnet_preset_and_electra_run_too() -> None:
+    preset, fork = "mainnet", "electra"
     with Devnet(DevnetSettings(preset=preset, fork=fork, config={"SHARD_COMMITTEE_PERIOD": 256})) as devnet:
         devnet.advance(2)
         spec = devnet.beacon.spec()
