@@ -91,16 +91,20 @@ export class Driver {
       if (!Number.isInteger(depth) || depth < 1) throw new BadRequest(`depth is a whole number of blocks, not ${depth}`);
       const finalized = chain.finalizedSlot(chain.headState);
       let target = chain.head;
+      /** @type {Uint8Array[]} */
+      let dropped = [];
       for (let i = 0; i < depth; i++) {
         const parent = chain.parentOf(target);
         if (!parent || parent.slot < finalized || !chain.stateOf(parent)) {
           throw new BadRequest(`${depth} blocks back is before the finalised slot ${finalized}`);
         }
+        dropped = [...target.block.message.body.executionPayload.transactions, ...dropped];
         target = parent;
       }
-      await proposer.backend.rollback(depth);
       chain.rewind(target);
       proposer.keys.forgetIndices();
+      await proposer.backend.rollback(depth, chain.forkchoice(chain.headState));
+      for (const transaction of dropped) await proposer.backend.resend(hex(transaction));
       return this.status();
     });
   }

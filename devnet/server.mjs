@@ -24,7 +24,7 @@ const HOST = '127.0.0.1';
 function backendOf(options, execution = connect(options.executionUrl)) {
   if (options.backend === 'anvil') return anvilBackend(execution);
   const secret = options.jwtSecret && fromHex(`0x${fs.readFileSync(options.jwtSecret, 'utf8').trim().replace(/^0x/, '')}`);
-  return engineBackend(connect(/** @type {string} */ (options.engineUrl), secret || undefined), options.hardfork);
+  return engineBackend(connect(/** @type {string} */ (options.engineUrl), secret || undefined), execution, options.hardfork);
 }
 
 /**

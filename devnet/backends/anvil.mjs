@@ -150,16 +150,11 @@ export function anvilBackend(rpc) {
     async setHead() {},
 
     async rollback(blocks) {
-      const head = Number(await rpc('eth_blockNumber'));
-      const dropped = [];
-      for (let number = head - blocks + 1; number <= head; number++) {
-        const {transactions} = await rpc('eth_getBlockByNumber', quantity(number), false);
-        for (const hash of transactions) dropped.push(await rpc('eth_getRawTransactionByHash', hash));
-      }
       await rpc('anvil_rollback', blocks);
       quiet = false;
-      for (const transaction of dropped) await rpc('eth_sendRawTransaction', transaction);
     },
+
+    resend: (transaction) => rpc('eth_sendRawTransaction', transaction),
 
     async snapshot() {
       let id = await rpc('evm_snapshot');

@@ -3,11 +3,20 @@ import {NotSupported} from './interface.mjs';
 
 /**
  * @param {import('../rpc.mjs').Rpc} engine
+ * @param {import('../rpc.mjs').Rpc} execution
  * @param {'prague' | 'osaka'} hardfork
  * @returns {import('./interface.mjs').Backend}
  */
-export function engineBackend(engine, hardfork) {
+export function engineBackend(engine, execution, hardfork) {
   const getPayload = hardfork === 'osaka' ? 'engine_getPayloadV5' : 'engine_getPayloadV4';
+  /** @param {import('./interface.mjs').Forkchoice} forkchoice */
+  async function setHead(forkchoice) {
+    const {payloadStatus} = await engine('engine_forkchoiceUpdatedV3', forkchoice, null);
+    if (payloadStatus.status !== 'VALID') {
+      throw new Error(`the execution client refuses the head: ${JSON.stringify(payloadStatus)}`);
+    }
+  }
+
   return {
     async start(forkchoice, attributes) {
       const answer = await engine('engine_forkchoiceUpdatedV3', forkchoice, attributes);
@@ -22,15 +31,13 @@ export function engineBackend(engine, hardfork) {
       if (answer.status !== 'VALID') throw new Error(`the execution client refuses the block: ${JSON.stringify(answer)}`);
     },
 
-    async setHead(forkchoice) {
-      const {payloadStatus} = await engine('engine_forkchoiceUpdatedV3', forkchoice, null);
-      if (payloadStatus.status !== 'VALID') {
-        throw new Error(`the execution client refuses the head: ${JSON.stringify(payloadStatus)}`);
-      }
+    setHead,
+
+    async rollback(_blocks, forkchoice) {
+      await setHead(forkchoice);
     },
 
-    // the next block names its parent: nothing to do before
-    async rollback() {},
+    resend: (transaction) => execution('eth_sendRawTransaction', transaction),
 
     snapshot() {
       throw new NotSupported('the Engine API has no snapshots: use the anvil backend');

@@ -22,7 +22,8 @@
  * @property {(id: any) => Promise<Payload>} finish
  * @property {(payload: Payload, parentRoot: string) => Promise<void>} accept import it
  * @property {(forkchoice: Forkchoice) => Promise<void>} setHead
- * @property {(blocks: number) => Promise<void>} rollback drop the last blocks; what was sent in them waits again
+ * @property {(blocks: number, forkchoice: Forkchoice) => Promise<void>} rollback drop the last blocks
+ * @property {(transaction: string) => Promise<void>} resend take up a transaction of a block that was dropped
  * @property {() => Promise<(() => Promise<void>)>} snapshot a way back to this moment
  */
 

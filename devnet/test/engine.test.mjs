@@ -30,12 +30,12 @@ test('the token carries its time and is signed with the secret', () => {
 });
 
 test('a block the execution client does not call valid stops the chain', async () => {
-  const backend = engineBackend(answering({status: 'INVALID', validationError: 'bad root'}), 'prague');
+  const backend = engineBackend(answering({status: 'INVALID', validationError: 'bad root'}), answering(null), 'prague');
   await assert.rejects(backend.accept({executionPayload: {}, executionRequests: []}, '0x'), /refuses the block.*bad root/);
 });
 
 test('a client that begins no block is named', async () => {
-  const backend = engineBackend(answering({payloadStatus: {status: 'SYNCING'}, payloadId: null}), 'prague');
+  const backend = engineBackend(answering({payloadStatus: {status: 'SYNCING'}, payloadId: null}), answering(null), 'prague');
   const attributes = /** @type {any} */ ({});
   const forkchoice = {headBlockHash: '0x', safeBlockHash: '0x', finalizedBlockHash: '0x'};
   await assert.rejects(backend.start(forkchoice, attributes), /begins no block.*SYNCING/);
@@ -45,7 +45,7 @@ test('the payload is asked for in the version of the hard fork', async () => {
   /** @type {string[]} */
   const asked = [];
   const rpc = answering(undefined, (method) => asked.push(method));
-  await engineBackend(rpc, 'prague').finish('0x1');
-  await engineBackend(rpc, 'osaka').finish('0x1');
+  await engineBackend(rpc, answering(null), 'prague').finish('0x1');
+  await engineBackend(rpc, answering(null), 'osaka').finish('0x1');
   assert.deepEqual(asked, ['engine_getPayloadV4', 'engine_getPayloadV5']);
 });

@@ -48,6 +48,8 @@ class Devnet(Controls):
 
     def start(self) -> Self:
         check_node_side()
+        if self.settings.backend is Backend.ETHEREUMJS and self.settings.hardfork != "prague":
+            raise DevnetError("ethereumjs builds blocks up to Prague: take the anvil backend for other hard forks")
         try:
             folder = self._folder()
             execution = self._start_execution(folder)

@@ -78,6 +78,25 @@ def test_transactions_are_in_the_block_of_the_next_slot(devnet: Devnet) -> None:
     assert balance_of(devnet, bob.address) == before + 5
 
 
+def test_a_reorganisation_before_finality_changes_the_head_and_loses_no_transaction(devnet: Devnet) -> None:
+    alice, bob = devnet.accounts[:2]
+    devnet.advance_block()
+    final, before = devnet.beacon.header("finalized"), balance_of(devnet, bob.address)
+    sent = devnet.send(alice, bob.address, value=3)
+    dropped = devnet.advance_block()
+    assert balance_of(devnet, bob.address) == before + 3
+    status = devnet.reorg(1)
+    assert (status.slot, status.head_slot < dropped.head_slot) == (dropped.slot, True)
+    assert balance_of(devnet, bob.address) == before
+    devnet.advance_block()
+    assert devnet.beacon.header_at(dropped.head_slot) is None
+    assert devnet.beacon.header("head").parent_root != dropped.head_root
+    assert devnet.beacon.header(final.slot) == final
+    assert devnet.receipt(sent)["status"] == "0x1"
+    assert balance_of(devnet, bob.address) == before + 3
+    devnet.finalize(devnet.status().slot)
+
+
 def test_validators_that_are_offline_are_penalised_and_no_others(devnet: Devnet) -> None:
     devnet.set_offline([40, 41])
     status = devnet.advance_epochs(3)

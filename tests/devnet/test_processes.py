@@ -115,6 +115,11 @@ def test_bad_configuration_is_named() -> None:
         Devnet(DevnetSettings(config={"NO_SUCH_THING": 1})).start()
 
 
+def test_hard_fork_that_the_client_does_not_know_is_refused() -> None:
+    with pytest.raises(DevnetError, match="ethereumjs builds blocks up to Prague"):
+        Devnet(DevnetSettings(backend=Backend.ETHEREUMJS, hardfork="osaka")).start()
+
+
 def test_missing_tools_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machinery, "ROOT", tmp_path)
     monkeypatch.setattr(machinery, "NODE_SIDE", tmp_path / "devnet")
