@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench shell console chain lock clean distclean
+.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench shell console chain devnet lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -39,10 +39,11 @@ mutate: .ready ## do the tests bite? one small change of contracts/core at a tim
 bench: .ready ## gas of every operation against its bound
 	@$(IN) ape test tests/gas -s $(ARGS)
 
-lint: .ready ## ruff, mypy --strict, forge fmt, solhint
+lint: .ready ## ruff, mypy --strict, tsc over the devnet's JSDoc, forge fmt, solhint
 	@$(IN) ruff check .
 	@$(IN) ruff format --check .
 	@$(IN) mypy
+	@$(IN) node node_modules/typescript/bin/tsc -p devnet
 	@$(IN) forge fmt --check
 	@$(IN) if [ -n "$$(find contracts -name '*.sol' -print -quit)" ]; then \
 	    node node_modules/solhint/solhint.js --noPoster --disc --max-warnings 0 'contracts/**/*.sol'; fi
@@ -61,6 +62,9 @@ lock: .ready ## resolve the dependencies anew into the lock files
 
 chain: .ready ## a local chain that stays, at 127.0.0.1:8545; then, in `make shell`, ape run deploy, stake, status ...
 	@$(IN) exec anvil --host 127.0.0.1 --port 8545 --hardfork prague --accounts 30 $(ARGS)
+
+devnet: .ready ## a local Ethereum with both halves, at 127.0.0.1:8545 and :5052; ARGS="--manual", "--help"
+	@$(IN) exec sluice devnet up $(ARGS)
 
 clean: ## remove what was compiled, cached and reported
 	rm -rf .build .cache build .hypothesis contracts/.cache .toolchain/tmp

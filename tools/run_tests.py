@@ -1,4 +1,4 @@
-"""What `make test` runs: compile once, the canaries, the Python tests, the tests on the chain.
+"""What `make test` runs: compile once, the canaries, the Python tests, the devnet, the tests on the chain.
 
 Each group is its own pytest process, so that pure Python tests start no node. The last line counts them all.
 """
@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OTHERS = {"py", "forge", "canary"}  # folders of tests/ whose tests need no ape
+OTHERS = {"py", "devnet", "forge", "canary"}  # folders of tests/ whose tests need no ape
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
 NO_TESTS = 5  # pytest's exit code
 
@@ -32,6 +32,13 @@ def forge_counts(output: str) -> Counter[str]:
     found = re.findall(r"(\d+) tests passed, (\d+) failed, (\d+) skipped \(", output)
     passed, failed, skipped = map(int, found[-1]) if found else (0, 0, 0)
     return Counter(passed=passed, failed=failed, skipped=skipped)
+
+
+def node_counts(output: str) -> Counter[str]:
+    """The figures of Node's test runner (TAP)."""
+    found = {what: int(n) for what, n in re.findall(r"^# (pass|fail|cancelled|skipped) (\d+)$", output, re.MULTILINE)}
+    failed = found.get("fail", 0) + found.get("cancelled", 0)
+    return Counter(passed=found.get("pass", 0), failed=failed, skipped=found.get("skipped", 0))
 
 
 def parallel(chosen: list[str]) -> list[str]:
@@ -77,6 +84,8 @@ def main(arguments: list[str]) -> int:
     total: Counter[str] = Counter()
     failed: list[str] = []
 
+    plain = [sys.executable, "-m", "pytest", "-p", "no:ape_test"]
+
     def pytest(title: str, command: list[str]) -> None:
         code, output = run(title, [*command, *chosen], env)
         if code == NO_TESTS:
@@ -90,11 +99,19 @@ def main(arguments: list[str]) -> int:
         print("error: the contracts do not compile", file=sys.stderr)
         return 1
     if not deep:
-        pytest("Python", [sys.executable, "-m", "pytest", "-p", "no:ape_test", "tests/py"])
-    # deep: the machines alone, which read the profile; everything else would only be run a second time
+        pytest("Python", [*plain, "tests/py"])
+    # the devnet: on anvil, in a deep run on a real execution client (tests/devnet/conftest.py)
+    pytest("devnet", [*plain, *parallel(chosen), *(["-m", "not anvil"] if deep else []), "tests/devnet"])
+    if not deep and not chosen:  # what is chosen is pytest's to understand
+        files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "devnet/test").glob("*.test.mjs"))
+        code, output = run("node", ["node", "--test", "--test-reporter=tap", *files])
+        if code:
+            failed.append(f"node (exit {code})")
+        total.update(node_counts(output))
+    # deep: the machines alone, which read the profile; the rest would only be run a second time
     if folders := ["tests/stateful"] if deep else chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
-    if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):  # what is chosen is pytest's to understand
+    if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):
         code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"} if deep else {})
         if code:
             failed.append(f"forge (exit {code})")

@@ -29,6 +29,11 @@ def test_forge_closing_line() -> None:
     assert run_tests.forge_counts(line) == {"passed": 5, "failed": 1, "skipped": 2}
 
 
+def test_node_closing_lines() -> None:
+    lines = "ok 1 - # pass 9\n# tests 9\n# pass 5\n# fail 1\n# cancelled 2\n# skipped 1\n# todo 0\n"
+    assert run_tests.node_counts(lines) == {"passed": 5, "failed": 3, "skipped": 1}
+
+
 def test_chain_folders_hold_tests_for_ape(tmp_path: Path) -> None:
     for name in (
         "py/test_a.py",
@@ -36,6 +41,7 @@ def test_chain_folders_hold_tests_for_ape(tmp_path: Path) -> None:
         "deep/below/test_c.py",
         "forge/x.py",
         "help/y.py",
+        "devnet/test_e.py",
         "canary/test_d.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""``sluice ...``: thin commands over the package."""

@@ -1,0 +1,14 @@
+"""The command and its groups."""
+
+import click
+
+from sluice.cli.devnet import devnet
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sluice")
+def cli() -> None:
+    """Sluice: a liquid-staking protocol for Ethereum, and what runs beside it."""
+
+
+cli.add_command(devnet)

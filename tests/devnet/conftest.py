@@ -1,0 +1,37 @@
+"""One devnet for a session: on anvil, in a deep run on a real execution client. Ether is counted after every test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sluice.devnet import Backend, Devnet, DevnetSettings
+from tests.devnet.books import Books
+
+BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else Backend.ANVIL
+
+
+@pytest.fixture(scope="session")
+def devnet() -> Iterator[Devnet]:
+    """It is shared and moves on: a test brings validators of its own and begins at whatever slot it is."""
+    with Devnet(DevnetSettings(backend=BACKEND, keep_states=1024)) as running:
+        running.advance(2)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def books(devnet: Devnet) -> Books:
+    return Books(devnet)
+
+
+@pytest.fixture(autouse=True)
+def conserved(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Execution and consensus balances and what was burnt, to the gwei, after every test that used the devnet."""
+    yield
+    if "devnet" in request.fixturenames:
+        running: Devnet = request.getfixturevalue("devnet")
+        running.set_faults(0)
+        running.set_faults(1)
+        request.getfixturevalue("books").check()
