@@ -12,7 +12,7 @@ from eth_account import Account
 from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Slot, Wei
-from tests.gas.table import commit, committed, complaints, render
+from tests.gas.table import CORE_ISSUE, commit, committed, complaints, render
 from tests.protocol import Protocol
 
 ETHER = 10**18
@@ -117,27 +117,6 @@ def measure_queue(b: Bench) -> None:
     single = p.queue.claimBatch([first + 2], [3], me, sender=me).gas_used
     eight = p.queue.claimBatch([first + i for i in range(3, 11)], [3] * 8, me, sender=me).gas_used
     b.figures["claim, each further in a batch"] = round((eight - single) / 7)
-
-
-CORE_ISSUE = (
-    "Create3Deployer",
-    "ProtocolAccessManager",
-    "StakedEther",
-    "RewardsVault",
-    "WithdrawalGateway",
-    "WithdrawalGatewayProxy",
-    "RequestDescriptor",
-    "WithdrawalQueue",
-    "StakingVault",
-    "CoverFund",
-    "ReportLimits",
-    "ReportOracle",
-    "FeeSplitter",
-    "RebasingStakedEther",
-    "WrappedEther",
-    "AsyncRedeemVault",
-)
-"""What the bound is for: the contracts of the core. Later parts of the protocol are deployed beside them."""
 
 
 def measure_deployment(b: Bench) -> None:
