@@ -100,6 +100,10 @@ class Backend(Protocol):
         """Ether that arrives without a call."""
         ...
 
+    def store(self, address: str, slot: int, value: int) -> None:
+        """Storage as something beyond the chain of this test has written it."""
+        ...
+
 
 class NodeBackend:
     """Through anvil, which holds the senders' keys or impersonates them."""
@@ -148,6 +152,9 @@ class NodeBackend:
 
     def give(self, address: str, wei: int) -> None:
         self.node.request("anvil_addBalance", address, hex(wei))
+
+    def store(self, address: str, slot: int, value: int) -> None:
+        self.node.request("anvil_setStorageAt", address, f"0x{slot:064x}", f"0x{value:064x}")
 
     def impersonate(self, address: str) -> None:
         self.node.request("anvil_impersonateAccount", address)
@@ -223,6 +230,9 @@ class ProcessBackend:
 
     def give(self, address: str, wei: int) -> None:
         self.evm.set_balance(address, self.balance(address) + wei)
+
+    def store(self, address: str, slot: int, value: int) -> None:
+        self.evm.insert_account_storage(to_checksum_address(address), slot, value)
 
 
 def in_process(node: NodeBackend) -> Callable[[], ProcessBackend]:

@@ -19,10 +19,11 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
+from sluice.chain import beacon_roots
 from sluice.model import VaultModel, VaultTerms
 from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, SignedReport, gather, sign
-from sluice.units import Gwei, Slot, Wei
+from sluice.units import Gwei, Slot, Timestamp, Wei
 from tests.protocol import Protocol
 
 ETHER = 10**18
@@ -200,8 +201,9 @@ def report_of(protocol: Protocol, *, gain: int = 0, rewards: int = 0, **fields: 
     Any field of ``sluice.oracle.report.Report`` can be given instead.
     """
     figures = consensus_report(protocol, gain=gain, rewards=rewards)
+    expected = protocol.oracle.expected()
     report = Report(
-        reference_slot=Slot(protocol.oracle.expected().referenceSlot),
+        reference_slot=Slot(expected.referenceSlot),
         beacon_root=ROOT_A,
         balances_root=ROOT_B,
         validators=protocol.oracle.validators(),
@@ -211,7 +213,16 @@ def report_of(protocol: Protocol, *, gain: int = 0, rewards: int = 0, **fields: 
         deposited=Gwei(figures["deposited"]),
         rewards=Wei(rewards),
     )
-    return replace(report, **fields)
+    report = replace(report, **fields)
+    publish_root(protocol, expected.referenceTime + protocol.oracle.SECONDS_PER_SLOT(), report.beacon_root)
+    return report
+
+
+def publish_root(protocol: Protocol, timestamp: int, root: bytes) -> None:
+    """As the execution block at ``timestamp`` would have (EIP-4788)."""
+    for slot, value in beacon_roots.entries(Timestamp(timestamp), root):
+        parameters = [beacon_roots.BEACON_ROOTS, f"0x{slot:064x}", f"0x{value:064x}"]
+        ape.chain.provider.make_request("anvil_setStorageAt", parameters)
 
 
 def signatures_of(

@@ -13,7 +13,11 @@ from typing import Any
 from eth_abi import decode, encode
 from eth_utils import keccak, to_checksum_address
 from ethpm_types.abi import ABIType, MethodABI
-from pyrevm import EVM, BlockEnv
+from pyrevm import EVM, AccountInfo, BlockEnv
+
+from sluice.chain.beacon_roots import BEACON_ROOTS, entries
+from sluice.chain.system_contracts import system_contracts
+from sluice.units import Timestamp
 
 START = 1_800_000_000  # seconds
 
@@ -93,6 +97,13 @@ class Process:
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
         self.evm.set_block_env(BlockEnv(number=self.now // 12, timestamp=self.now))
+
+    def publish_root(self, time: int, root: bytes) -> None:
+        """As the execution block at ``time`` would have (EIP-4788)."""
+        code = bytes.fromhex(system_contracts()[BEACON_ROOTS]["code"].removeprefix("0x"))
+        self.evm.insert_account_info(BEACON_ROOTS, AccountInfo(code=code))
+        for slot, value in entries(Timestamp(time), root):
+            self.evm.insert_account_storage(BEACON_ROOTS, slot, value)
 
     def deploy(self, container: Any, *args: Any, sender: Account, value: int = 0) -> Contract:
         kind = container.contract_type

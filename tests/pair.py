@@ -16,6 +16,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
 
+from sluice.chain.beacon_roots import BEACON_ROOTS, entries
 from sluice.model import (
     ESCROW,
     FEE_RECIPIENT,
@@ -168,6 +169,8 @@ class Pair:
     def capture(self, time: int) -> None:
         read, at, side = self.chain.read, self.site.at, self.validators
         slot = (time - self.site.genesis) // self.site.seconds_per_slot
+        for place, value in entries(Timestamp(time + self.site.seconds_per_slot), slot.to_bytes(32, "big")):
+            self.chain.store(BEACON_ROOTS, place, value)
         consensus = ConsensusView(
             slot=Slot(slot),
             beacon_root=slot.to_bytes(32, "big"),

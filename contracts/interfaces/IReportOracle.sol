@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 /// @notice What members sign: the protocol as seen at one slot of the consensus layer (EIP-712 type `Report`).
 struct Report {
     uint64 referenceSlot;
-    bytes32 beaconRoot; // root of the beacon block at the reference slot
+    bytes32 beaconRoot; // root of the newest beacon block at or before the reference slot
     bytes32 balancesRoot; // root of the Merkle-sum tree over the balances of all our validators
     uint64 validators; // how many validators were ever seen with our credentials
     uint64 consensusBalance; // their balances and pending deposits, gwei
@@ -32,6 +32,9 @@ interface IReportOracle {
     /// @notice The report is not for the reference slot of the current frame.
     error ReferenceSlotUnexpected(uint256 given, uint256 expected);
     error AlreadyReported(uint256 referenceSlot);
+    /// @notice The report was not built from the block that the chain has at the reference slot (EIP-4788). See also
+    /// {IBeaconProofs-NoBlockAfter} and {IBeaconProofs-RootExpired}.
+    error BeaconRootMismatch(bytes32 given, bytes32 published);
     error FirstFrameNotStarted(uint256 slot, uint256 firstSlot);
     error QuorumNotReached(uint256 given, uint256 needed);
     /// @notice Signature `index` is neither 65 bytes nor compact (ERC-2098), malleable, or recovers to nobody.

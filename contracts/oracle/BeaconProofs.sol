@@ -10,6 +10,7 @@ import {
     StateLayout,
     ValidatorRecord
 } from "../interfaces/IBeaconProofs.sol";
+import {BeaconRoots} from "../libraries/BeaconRoots.sol";
 import {Layout, LayoutLib} from "../libraries/LayoutLib.sol";
 import {Ssz} from "../libraries/Ssz.sol";
 
@@ -35,10 +36,6 @@ contract BeaconProofs is IBeaconProofs {
     }
 
     uint256 public constant MAX_LAYOUTS = 4;
-    /// @dev EIP-4788.
-    address private constant BEACON_ROOTS = 0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02;
-    /// @dev Entries of its ring buffer.
-    uint256 private constant RING = 8191;
     uint256 private constant BALANCES_PER_CHUNK = 4;
 
     Layout private immutable LAYOUT_0;
@@ -79,7 +76,7 @@ contract BeaconProofs is IBeaconProofs {
 
     /// @inheritdoc IBeaconProofs
     function rootAt(uint256 timestamp) public view returns (bytes32 root) {
-        root = _findRoot(timestamp);
+        root = BeaconRoots.find(timestamp);
         if (root == 0) revert RootMissing(timestamp);
     }
 
@@ -89,16 +86,7 @@ contract BeaconProofs is IBeaconProofs {
         view
         returns (bytes32 root, uint256 timestamp)
     {
-        // An entry is overwritten by the block RING slots later (RING is prime). Where the first slot's may have been,
-        // an entry of a later slot would be taken for the first.
-        if (time + (RING + 1) * secondsPerSlot <= block.timestamp) revert RootExpired(time);
-        for (uint256 i = 1; i <= maxSlots; ++i) {
-            timestamp = time + i * secondsPerSlot;
-            if (timestamp > block.timestamp) break;
-            root = _findRoot(timestamp);
-            if (root != 0) return (root, timestamp);
-        }
-        revert NoBlockAfter(time, maxSlots);
+        return BeaconRoots.firstAfter(time, secondsPerSlot, maxSlots);
     }
 
     // --- Headers ---
@@ -240,16 +228,6 @@ contract BeaconProofs is IBeaconProofs {
     }
 
     // --- Branches ---
-
-    /// @dev Zero where there is none. Answers of anything but 32 bytes are none: those of no contract, too.
-    function _findRoot(uint256 time) private view returns (bytes32 root) {
-        assembly ("memory-safe") {
-            mstore(0x00, time)
-            if and(eq(returndatasize(), 0x20), staticcall(gas(), BEACON_ROOTS, 0x00, 0x20, 0x00, 0x20)) {
-                root := mload(0x00)
-            }
-        }
-    }
 
     /// @dev `path` is the generalized index of `leaf` in the state.
     function _requireState(BeaconHeader calldata header, bytes32 leaf, uint256 path, bytes32[] calldata branch)

@@ -10,6 +10,7 @@ import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet
 import {IReportLimits, ReportFigures} from "../interfaces/IReportLimits.sol";
 import {IReportOracle, Report} from "../interfaces/IReportOracle.sol";
 import {ConsensusReport, IStakingVault} from "../interfaces/IStakingVault.sol";
+import {BeaconRoots} from "../libraries/BeaconRoots.sol";
 
 /// @title Report oracle
 /// @notice See {IReportOracle}.
@@ -44,6 +45,8 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         "Report(uint64 referenceSlot,bytes32 beaconRoot,bytes32 balancesRoot,uint64 validators,uint64 consensusBalance,uint64 provision,uint64 withdrawn,uint64 deposited,uint96 rewards)"
     );
 
+    /// @notice Most slots without a block behind a reference slot; after more the frame goes without a report.
+    uint256 public constant MAX_MISSED_SLOTS = 64;
     /// @notice Most members; the fallback vote counts them one by one.
     uint256 public constant MAX_MEMBERS = 32;
 
@@ -226,6 +229,8 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         _state.validators = uint256(report.validators).toUint48();
 
         uint256 referenceTime = _timeOf(report.referenceSlot);
+        (bytes32 root,) = BeaconRoots.firstAfter(referenceTime, SECONDS_PER_SLOT, MAX_MISSED_SLOTS);
+        if (report.beaconRoot != root) revert BeaconRootMismatch(report.beaconRoot, root);
         uint256 previousTime = VAULT.referenceTime();
         (int256 profit, uint256 total) = VAULT.report(
             ConsensusReport({

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
+from sluice.chain.beacon_roots import publish_root
 from sluice.chain.deposits import DEPOSIT_TOPIC, Deposit, decode_deposit
 from sluice.chain.interface import ChainSpec, Ledger, Stamp, ValidatorInfo
 from sluice.chain.node import Block, Node, block_at, credit, get_balance, get_block, get_logs, mine_at
@@ -275,6 +276,7 @@ class StandIn:
         kept = self._capture(block)
         self._kept[self.slot] = kept
         self._last_root = kept.snapshot.root()
+        publish_root(self.node, self.spec.time_of(Slot(self.slot + 1)), self._last_root)
         while len(self._kept) > KEPT:
             del self._kept[min(self._kept)]
 

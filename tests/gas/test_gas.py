@@ -13,6 +13,7 @@ from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Slot, Wei
 from tests.gas.table import CORE_ISSUE, commit, committed, complaints, render
+from tests.helpers import publish_root
 from tests.protocol import Protocol
 
 ETHER = 10**18
@@ -44,7 +45,8 @@ class Bench:
         _, _, deadline, _ = p.oracle.expected()
         ape.chain.pending_timestamp = deadline + 2_000
         ape.chain.mine()
-        slot, _, _, _ = p.oracle.expected()
+        slot, reference_time, _, _ = p.oracle.expected()
+        publish_root(p, reference_time + p.oracle.SECONDS_PER_SLOT(), b"\x11" * 32)
         p.actors.other.transfer(p.rewards, ETHER // 100)
         ape.chain.provider.make_request("anvil_setBalance", [p.gateway.address, hex(ETHER)])
         self.withdrawn = Gwei(self.withdrawn + 10**9)

@@ -14,6 +14,7 @@ from tests.helpers import (
     frame_seconds,
     next_at,
     now,
+    publish_root,
     report_of,
     signatures_of,
     signed_report,
@@ -87,13 +88,23 @@ def test_D3_at_the_deadline_the_report_is_refused(protocol, oracle, genesis):
         submit(protocol, report, signatures)
 
 
-def test_D3_the_first_second_of_a_frame_is_too_early_for_its_slot_to_be_final(protocol, oracle, genesis):
-    """The frame takes it; the limits say no, and would not if they asked for less."""
+def test_D3_in_the_first_second_of_a_frame_no_block_has_published_the_root_of_its_slot(protocol, oracle, genesis):
     reference_time = advance_frame(protocol)
     report = replace(report_of(protocol), reference_slot=report_of(protocol).reference_slot + FRAME)
     signatures = signatures_of(protocol, report)
     next_at(reference_time + DAY)
-    with reverts(protocol.limits.ReferenceTooRecent, age=0, limit=13 * 60):
+    with reverts(oracle.NoBlockAfter, time=reference_time + DAY, maxSlots=64):
+        submit(protocol, report, signatures)
+
+
+def test_D3_a_slot_that_is_not_final_yet_is_too_young(protocol, oracle, genesis):
+    """The frame takes it; the limits say no, and would not if they asked for less."""
+    reference_time = advance_frame(protocol)
+    report = replace(report_of(protocol), reference_slot=report_of(protocol).reference_slot + FRAME)
+    signatures = signatures_of(protocol, report)
+    publish_root(protocol, reference_time + DAY + SLOT, report.beacon_root)
+    next_at(reference_time + DAY + SLOT)
+    with reverts(protocol.limits.ReferenceTooRecent, age=SLOT, limit=13 * 60):
         submit(protocol, report, signatures)
 
 
@@ -181,7 +192,7 @@ def config(protocol: Any, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("earlier", [0, 1])
 def test_D3_a_new_oracle_cannot_report_a_time_that_the_vault_has_had(project, protocol, genesis, earlier):
-    """Its clock is another, the vault's newest reference time is not."""
+    """Its clock is another; the root of that time is gone, and the vault would not take it either."""
     advance_frame(protocol)
     signed_report(protocol)
     newest = protocol.vault.referenceTime()
@@ -193,8 +204,7 @@ def test_D3_a_new_oracle_cannot_report_a_time_that_the_vault_has_had(project, pr
     protocol.as_governor(protocol.vault.setOracle, oracle)
     report = replace(report_of(protocol), reference_slot=100)
     oracle.vote(report.as_tuple(), sender=actors.keys[0])
-    at = next_at(now() + 100)
-    with reverts(protocol.vault.ReferenceTimeOutOfOrder, given=newest - earlier, newest=newest, current=at):
+    with reverts(oracle.RootExpired, time=newest - earlier):
         oracle.vote(report.as_tuple(), sender=actors.keys[1])
 
 

@@ -278,6 +278,9 @@ def test_a_deployment_emits_all_that_an_indexer_needs(project, protocol):
 # --- D10: every committee there can be ---
 
 
+ROOT = b"\x4e" * 32
+
+
 @dataclass
 class Committees:
     """A core in this process whose vault takes the reports of oracles with any number of members."""
@@ -290,6 +293,8 @@ class Committees:
     keys: list[Any]
 
     def deploy(self, count: int, quorum: int) -> Any:
+        """The reference slot was the one before this second, whose block published its root."""
+        self.process.publish_root(self.process.now, ROOT)
         return self.core.governance.deploy(
             self.project.ReportOracle,
             {
@@ -370,8 +375,8 @@ def test_D10_D5_every_committee_reports_with_its_quorum_and_not_with_less(commit
             oracle = committees.deploy(count, quorum)
             vault.setOracle(oracle, sender=governance)
             slot = oracle.expected()[0]
-            report = (slot, bytes(32), bytes(32), 3, 0, 0, 0, 0, 0)
-            against = (slot, bytes(32), bytes(32), 4, 0, 0, 0, 0, 0)
+            report = (slot, ROOT, bytes(32), 3, 0, 0, 0, 0, 0)
+            against = (slot, ROOT, bytes(32), 4, 0, 0, 0, 0, 0)
             for key in committees.keys[quorum:count]:
                 oracle.vote(against, sender=key)
             for key in committees.keys[: quorum - 1]:
@@ -415,7 +420,7 @@ def test_F7_a_vote_of_the_largest_committee_costs_a_small_part_of_a_block(commit
     try:
         oracle = committees.deploy(MAX_MEMBERS, 17)
         committees.core.vault.setOracle(oracle, sender=committees.core.governance)
-        report = (oracle.expected()[0], bytes(32), bytes(32), 3, 0, 0, 0, 0, 0)
+        report = (oracle.expected()[0], ROOT, bytes(32), 3, 0, 0, 0, 0, 0)
         for key in committees.keys[:17]:
             oracle.vote(report, sender=key)
         assert process.evm.result.gas_used < 500_000

@@ -14,12 +14,14 @@ from tests.helpers import (
     DAY,
     ETHER,
     GWEI,
+    ROOT_A,
     ZERO,
     advance_frame,
     deposit_to_beacon,
     domain_of,
     give_ether,
     now,
+    publish_root,
     report_of,
     signatures_of,
     signed_report,
@@ -194,6 +196,48 @@ def test_D3_a_report_of_an_earlier_frame_cannot_come_again(protocol, oracle, ref
     expected = oracle.expected().referenceSlot
     with reverts(oracle.ReferenceSlotUnexpected, given=report.reference_slot, expected=expected):
         submit(protocol, report, signatures)
+
+
+# --- E1: the root of the reference slot ---
+
+
+def test_E1_report_of_another_block_is_refused(protocol, oracle, reference_time):
+    """The first root published after the slot counts, not one that a later block published."""
+    report = report_of(protocol)
+    publish_root(protocol, reference_time + 24, b"\xcc" * 32)
+    for other in (b"\xcc" * 32, bytes(32), report.beacon_root[:31] + b"\xab"):
+        with reverts(oracle.BeaconRootMismatch, given=other, published=report.beacon_root):
+            submit(protocol, replace(report, beacon_root=other))
+    assert oracle.lastReferenceSlot() == 0
+    submit(protocol, report)
+
+
+@pytest.mark.parametrize("missed", [0, 1, 31, 63])
+def test_E1_slots_without_a_block_behind_the_reference_slot_are_looked_over(protocol, oracle, reference_time, missed):
+    report = report_of(protocol)
+    publish_root(protocol, reference_time + 12, bytes(32))
+    publish_root(protocol, reference_time + 12 * (missed + 1), report.beacon_root)
+    assert submit(protocol, report).events[-1].event_name == "ReportAccepted"
+
+
+def test_E1_reference_slot_before_a_long_silence_goes_without_a_report(protocol, oracle, reference_time):
+    report = report_of(protocol)
+    publish_root(protocol, reference_time + 12, bytes(32))
+    publish_root(protocol, reference_time + 12 * 65, report.beacon_root)
+    with reverts(oracle.NoBlockAfter, time=reference_time, maxSlots=oracle.MAX_MISSED_SLOTS()):
+        submit(protocol, report)
+    advance_frame(protocol)
+    signed_report(protocol)
+    assert oracle.expected().reported is True
+
+
+def test_E1_root_is_asked_of_voters_too(protocol, oracle, reference_time):
+    report = replace(report_of(protocol), beacon_root=b"\xcc" * 32)
+    keys = protocol.actors.keys
+    for key in keys[:4]:
+        oracle.vote(report.as_tuple(), sender=key)
+    with reverts(oracle.BeaconRootMismatch, given=report.beacon_root, published=ROOT_A):
+        oracle.vote(report.as_tuple(), sender=keys[4])
 
 
 # --- D5: a bad report stands in nobody's way ---

@@ -16,6 +16,7 @@ from tests.helpers import (
     give_ether,
     next_at,
     now,
+    publish_root,
     report_of,
     signatures_of,
     stake,
@@ -268,6 +269,7 @@ def test_D3_votes_of_the_last_frame_do_not_count_in_this_one(protocol, oracle, k
     with reverts(oracle.ReferenceSlotUnexpected, given=report.reference_slot, expected=expected):
         vote(protocol, report, keys[4])
     fresh = replace(report, reference_slot=expected)
+    publish_root(protocol, oracle.expected().referenceTime + 12, fresh.beacon_root)
     vote(protocol, fresh, keys[4])
     assert oracle.expected().reported is False
     vote(protocol, fresh, *keys[:4])

@@ -25,6 +25,7 @@ from tests.helpers import (
     domain_of,
     give_ether,
     next_at,
+    publish_root,
     report_of,
     signatures_of,
     signed_report,
@@ -316,6 +317,7 @@ def test_D3_a_report_as_young_as_the_limit(protocol, limits, validating):
     later = replace(report, reference_slot=report.reference_slot + 7_200)
     later_signatures = signatures_of(protocol, later)
     submit(protocol, report, signatures)
+    publish_root(protocol, reference_time + 12, later.beacon_root)
     next_at(reference_time + 779)
     with reverts(limits.ReferenceTooRecent, age=779, limit=780):
         submit(protocol, later, later_signatures)

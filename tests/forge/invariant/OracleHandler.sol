@@ -309,12 +309,13 @@ contract OracleHandler is Deployment {
         if (block.timestamp < time + 13 minutes) vm.warp(time + 13 minutes);
     }
 
-    function _honest(uint256 change) private view returns (Report memory report) {
-        (uint256 slot,,,) = oracle.expected();
+    function _honest(uint256 change) private returns (Report memory report) {
+        (uint256 slot, uint256 time,,) = oracle.expected();
         uint256 part = (change >> 8) % (beaconGwei / 2_000);
         uint256 balance = change % 3 == 0 ? beaconGwei + part : change % 3 == 1 ? beaconGwei - part : beaconGwei;
         report.referenceSlot = uint64(slot);
         report.beaconRoot = keccak256(abi.encode(change, slot));
+        publishRoot(time, report.beaconRoot);
         report.validators = uint64((change >> 16) % 2_000);
         report.consensusBalance = uint64(balance);
         report.deposited = 8_000e9;

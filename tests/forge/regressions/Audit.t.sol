@@ -131,10 +131,11 @@ contract AuditTest is Deployment {
         vm.warp(referenceTime + FRAME_SLOTS * SLOT + 1 hours);
     }
 
-    function _report(uint64 provision) private view returns (Report memory) {
-        (uint256 slot,,,) = oracle.expected();
+    function _report(uint64 provision) private returns (Report memory) {
+        (uint256 slot, uint256 time,,) = oracle.expected();
         (, uint256 deposited,,) = vault.consensus();
-        return Report(uint64(slot), 0, 0, validators, balance, provision, withdrawn, uint64(deposited), 0);
+        publishRoot(time, bytes32(slot));
+        return Report(uint64(slot), bytes32(slot), 0, validators, balance, provision, withdrawn, uint64(deposited), 0);
     }
 
     /// @dev By the first `count` members' keys, in the order that the oracle asks for.

@@ -42,6 +42,7 @@ abstract contract Deployment is Test {
     uint256 internal constant QUORUM = 3;
 
     address internal constant DEPOSIT_CONTRACT = 0x00000000219ab540356cBB839Cbe05303d7705Fa;
+    address internal constant BEACON_ROOTS = 0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02;
     address internal constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
 
     uint64 internal constant GOVERNOR = 1;
@@ -79,7 +80,7 @@ abstract contract Deployment is Test {
         depositor = named("depositor");
         registrar = named("registrar");
         treasury = named("treasury");
-        _installDepositContract();
+        _installSystemContracts();
         deployer = Deployer3(vm.deployCode("Create3Deployer.sol:Create3Deployer"));
 
         access = Access(_put("ProtocolAccessManager", abi.encode(address(this)), 0));
@@ -292,9 +293,17 @@ abstract contract Deployment is Test {
         access.setTargetFunctionRole(target, selectors, role);
     }
 
-    /// @dev The official bytecode with its table of zero hashes, as the local chains of ape get it.
-    function _installDepositContract() private {
+    /// @dev As the execution block one slot after `referenceTime` publishes it (EIP-4788).
+    function publishRoot(uint256 referenceTime, bytes32 root) internal {
+        uint256 time = referenceTime + SLOT;
+        vm.store(BEACON_ROOTS, bytes32(time % 8191), bytes32(time));
+        vm.store(BEACON_ROOTS, bytes32(time % 8191 + 8191), root);
+    }
+
+    /// @dev Official bytecode and storage (the table of zero hashes), as the local chains of ape get it.
+    function _installSystemContracts() private {
         string memory json = vm.readFile("sluice/chain/system_contracts.json");
+        vm.etch(BEACON_ROOTS, vm.parseJsonBytes(json, ".contracts.0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02.code"));
         string memory path = ".contracts.0x00000000219ab540356cBB839Cbe05303d7705Fa";
         vm.etch(DEPOSIT_CONTRACT, vm.parseJsonBytes(json, string.concat(path, ".code")));
         string[] memory slots = vm.parseJsonKeys(json, string.concat(path, ".storage"));
