@@ -352,6 +352,18 @@ def test_E2_longer_branch_is_refused_wherever_it_is_longer(contract, tree):
             assert error in ("ListLengthInvalid", "BranchLengthInvalid", "IndexOutOfBounds"), place
 
 
+def test_E2_longer_branch_of_counts_and_blocks_is_refused(contract, tree):
+    count = proofs.validator_count_proof(tree)
+    block = proofs.block_proof(tree, Slot(300), world(FORK).headers[300])
+    for more in (bytes(32), count.branch[0]):
+        for longer in ([*count.branch, more], [more, *count.branch]):
+            with reverts(contract.BranchLengthInvalid, length=8, expected=7):
+                contract.verifyValidatorCount(*arguments(replace(count, branch=longer)))
+        for longer in ([*block.branch, more], [more, *block.branch]):
+            with reverts(contract.BranchLengthInvalid, length=13, expected=12):
+                contract.verifyBlock(*arguments(replace(block, branch=longer)))
+
+
 def test_E2_branch_with_the_siblings_that_are_known_is_refused(contract, tree):
     """There is one branch for a leaf, not two."""
     proof = proofs.validator_proof(tree, 1)
@@ -674,7 +686,7 @@ def test_E3_four_layouts_each_serve_their_own_slots(contract, deployer):
             ({"layouts": (other_layout(0), replace(other_layout(1), **{name: bad}))}, "LayoutInvalid", 1)
             for name, bad in [
                 *((name, 1) for name in ("validators", "balances", "pending_deposits", "historical_summaries")),
-                ("block_roots", 0),
+                ("block_roots", 1),
                 *(
                     (f"{name}_depth", 41)
                     for name in ("validators", "balances", "pending_deposits", "historical_summaries")
