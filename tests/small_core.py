@@ -73,7 +73,7 @@ class SmallCore:
             queue=governance.deploy(
                 project.WithdrawalQueue, token, vault, descriptor, MIN_REQUEST, FINALIZE_WINDOW, STALE_AFTER
             ),
-            gateway=governance.deploy(project.WithdrawalGateway, vault),
+            gateway=governance.deploy(project.WithdrawalGateway, vault, governance),
             rewards_vault=governance.deploy(project.RewardsVault, vault),
             vault=governance.deploy(
                 project.StakingVault,

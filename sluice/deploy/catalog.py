@@ -270,8 +270,8 @@ CATALOG: tuple[Entry, ...] = (
     ),
     Entry(
         PROXY_IMPLEMENTATION,
-        arguments=lambda c: {"vault_": c["StakingVault"]},
-        state=lambda c: {"VAULT": c["StakingVault"]},
+        arguments=lambda c: {"vault_": c["StakingVault"], "manager_": validator_manager(c)},
+        state=lambda c: {"VAULT": c["StakingVault"], "MANAGER": validator_manager(c)},
     ),
     Entry(
         PROXY,

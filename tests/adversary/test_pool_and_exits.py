@@ -201,7 +201,7 @@ def test_J1_J2_gateway_keeps_no_storage(protocol, pool, part):
 
 def test_J2_upgraded_gateway_hands_over_what_the_one_before_held(protocol, pool):
     give_ether(protocol.gateway, 7 * ETHER)
-    implementation = protocol.actors.stranger.deploy(ape.project.NextGateway, protocol.vault)
+    implementation = protocol.actors.stranger.deploy(ape.project.NextGateway, protocol.vault, protocol.actors.stranger)
     outside = pool.outside()
     protocol.act(protocol.actors.governor, protocol.proxy_admin.upgradeAndCall, protocol.gateway, implementation, b"")
     upgraded = ape.project.NextGateway.at(protocol.gateway.address, fetch_from_explorer=False, detect_proxy=False)

@@ -34,6 +34,8 @@ ROWS = (
     Row("finalize 100 requests", 95_000, {"Lido": 107_358, "Mantle": 95_799}),
     Row("finalize 10,000 requests", 95_000, {"Lido": 107_358, "Mantle": 95_799}),
     Row("daily report, 5 of 9", 185_000, {"Lido": 1_352_112, "Mantle": 440_000, "Rocket Pool": 454_000}),
+    Row("EIP-7002 request through the gateway, one", 120_000, {"Lido": 304_095}),
+    Row("EIP-7002 request, each further", 50_000, {"Lido": 98_000}),
     Row("wrap rslETH", 70_000, {"Lido": 91_782}),
     Row("unwrap rslETH", 70_000, {"Lido": 91_194}),
     Row("deploy everything", 25_000_000, {"Lido": 163_183_896}),

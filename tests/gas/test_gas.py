@@ -121,6 +121,23 @@ def measure_queue(b: Bench) -> None:
     b.figures["claim, each further in a batch"] = round((eight - single) / 7)
 
 
+def measure_exits(b: Bench) -> None:
+    """By the account that stands in for the validator manager, in a block of its own, on storage that has been used."""
+    gateway, manager = b.p.gateway, b.p.actors.depositor
+    keys = [bytes([n]) * 48 for n in range(1, 12)]
+
+    def ask(count: int) -> int:
+        for slot in range(4):  # excess, count, head, tail: as the end of the block before left them
+            parameters = ["0x00000961Ef480Eb55e80D19ad83579A64c007002", f"0x{slot:064x}", f"0x{0:064x}"]
+            ape.chain.provider.make_request("anvil_setStorageAt", parameters)
+        return int(gateway.requestWithdrawals(keys[:count], [0] * count, manager, sender=manager, value=count).gas_used)
+
+    ask(11)
+    one, eleven = ask(1), ask(11)
+    b.figures["EIP-7002 request through the gateway, one"] = one
+    b.figures["EIP-7002 request, each further"] = round((eleven - one) / 10)
+
+
 def measure_deployment(b: Bench) -> None:
     contracts = b.p.result.registry.contracts
     b.figures["deploy everything"] = sum(contracts[name].gas_used for name in CORE_ISSUE)
@@ -130,6 +147,7 @@ STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_user_calls,
     measure_reports,
     measure_queue,
+    measure_exits,
     measure_deployment,
 )
 

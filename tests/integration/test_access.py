@@ -208,6 +208,12 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("OperatorBonds", "cover(uint256)", "StakingVault"),
     ):
         table[name, signature] = error("CallerNotAllowed(address,address)", stranger, address[allowed])
+    manager = protocol.gateway.MANAGER()
+    for signature in (
+        "requestWithdrawals(bytes[],uint64[],address)",
+        "requestConsolidation(bytes,bytes,address)",
+    ):
+        table["WithdrawalGateway", signature] = error("CallerNotAllowed(address,address)", stranger, manager)
 
     report = "(uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint96)"
     table["ReportOracle", f"vote({report})"] = error("KeyNotMember(address)", stranger)
@@ -511,7 +517,7 @@ def test_J3_guardian_cannot_stop_the_admin(protocol: Protocol) -> None:
 
 def test_J3_gateway_is_upgraded_after_the_upgrade_delay_only(protocol: Protocol) -> None:
     governor, access, admin = protocol.actors.governor, protocol.access, protocol.proxy_admin
-    other = protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, protocol.vault)
+    other = protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, protocol.vault, protocol.actors.stranger)
     data = admin.upgradeAndCall.encode_input(protocol.gateway.address, other.address, b"")
     access.schedule(admin, data, 0, sender=governor)
     operation = operation_of(governor.address, admin.address, bytes(data))

@@ -246,7 +246,7 @@ def test_rotated_key_is_found(protocol: Protocol) -> None:
 
 
 def test_new_implementation_of_the_gateway_is_found(protocol: Protocol) -> None:
-    other = protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, protocol.vault)
+    other = protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, protocol.vault, protocol.actors.stranger)
     protocol.act(
         protocol.actors.governor, protocol.proxy_admin.upgradeAndCall, protocol.gateway.address, other.address, b""
     )

@@ -167,18 +167,20 @@ def test_proxy_runs_the_implementation_and_belongs_to_the_access_manager(protoco
 def test_J1_implementation_needs_no_initialisation_and_refuses_a_missing_vault(protocol):
     implementation = protocol.gateway_implementation
     with reverts(implementation.AddressMissing):
-        protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, ZERO)
+        protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, ZERO, protocol.vault)
+    with reverts(protocol.gateway.AddressMissing):
+        protocol.actors.deployer.deploy(ape.project.WithdrawalGateway, protocol.vault, ZERO)
     writing = {
         entry.name
         for entry in ape.project.WithdrawalGateway.contract_type.abi
         if entry.type == "function" and entry.stateMutability not in ("view", "pure")
     }
-    assert writing == {"sweep"}
+    assert writing == {"sweep", "requestWithdrawals", "requestConsolidation"}
 
 
 @pytest.fixture
 def successor(protocol):
-    return protocol.actors.deployer.deploy(ape.project.NextGateway, protocol.vault)
+    return protocol.actors.deployer.deploy(ape.project.NextGateway, protocol.vault, protocol.actors.depositor)
 
 
 def upgrade_call(protocol, successor) -> bytes:

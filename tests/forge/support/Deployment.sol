@@ -86,10 +86,10 @@ abstract contract Deployment is Test {
         access = Access(_put("ProtocolAccessManager", abi.encode(address(this)), 0));
         descriptor = _put("RequestDescriptor", "", 0);
         token = IStakedEther(_put("StakedEther", abi.encode(_at("StakingVault"), _at("WithdrawalQueue")), 0));
-        gatewayImplementation = _put("WithdrawalGateway", abi.encode(_at("StakingVault")), 0);
+        gatewayImplementation = _put("WithdrawalGateway", abi.encode(_at("StakingVault"), address(this)), 0);
         gateway =
             IWithdrawalGateway(_put("WithdrawalGatewayProxy", abi.encode(gatewayImplementation, address(access)), 0));
-        rewards = IRewardsVault(_put("RewardsVault", abi.encode(_at("StakingVault")), 0));
+        rewards = IRewardsVault(_put("RewardsVault", abi.encode(_at("StakingVault"), address(this)), 0));
         cover = Cover(_put("CoverFund", abi.encode(address(access), address(token), _at("StakingVault")), 0));
         splitter = IFeeSplitter(
             _put(
