@@ -120,7 +120,8 @@ def up(
         beacon_ports=(beacon_port, beacon_port + 1 if beacon_port else 0),
         **rest,
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each in (signal.SIGINT, signal.SIGTERM):  # a job in the background of a script starts with SIGINT ignored
+        signal.signal(each, _interrupt)
     start = time.monotonic()
     try:
         with Devnet(settings, logs) as running:

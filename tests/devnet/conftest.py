@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from sluice.devnet import Backend, Devnet, DevnetSettings
 from tests.devnet.books import Books
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a test run in the background of a script: what these tests start would ignore Ctrl-C, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else Backend.ANVIL
 

@@ -533,7 +533,8 @@ contract ProtocolHandler is Deployment {
     function asyncDeposit(uint256 who, uint256 size, bool byShares) external steady {
         address actor = _actor(who);
         uint256 most = adapter.maxDeposit(actor);
-        if (most == 0 || adapter.maxMint(actor) == 0) return;
+        // shares of the least stake cost up to a few wei less than it
+        if (most < MIN_STAKE + 10 || adapter.maxMint(actor) == 0) return;
         uint256 amount = _size(size, MIN_STAKE + 10, _least(most, actor.balance));
         uint256 shares = adapter.previewDeposit(amount);
         if (byShares) amount = adapter.previewMint(shares);
