@@ -33,7 +33,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "mutation"
 TESTS = "tests/forge/unit/**"
-NEEDED = ("contracts", "tests/forge/unit", "tests/forge/support", "foundry.toml", "sluice/chain/system_contracts.json")
+NEEDED = (
+    "contracts",
+    "tests/forge/unit",
+    "tests/forge/support",
+    "tests/vectors/beacon/proofs.json",
+    "foundry.toml",
+    "sluice/chain/system_contracts.json",
+)
 LINKED = ("node_modules", ".toolchain")
 # a library has no code of its own: its mutants show in the contract that uses it
 SEEN_IN = {
@@ -328,6 +335,7 @@ class Compiler:
             )
             self.count = 0
         self.count += 1
+        sources = {seen_in: (self.folder / seen_in).read_text("utf-8"), **sources}  # a library shows in its user
         question = {
             "language": "Solidity",
             "sources": {path: {"content": text} for path, text in sources.items()},
