@@ -213,7 +213,7 @@ def test_deploy_shows_asks_sends_and_verifies(
 ) -> None:
     code, output = empty(deploy.cli, answer="n\n")
     assert code == 1
-    assert "Send 19 transactions?" in output
+    assert f"Send {len(protocol.result.plan.steps)} transactions?" in output
     assert "nothing was sent" in output
     assert not (tmp_path / "new.json").exists()
 
