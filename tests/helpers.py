@@ -128,6 +128,7 @@ def consensus_report(
     figures = {
         "referenceTime": now() if reference_time is None else reference_time,
         "provision": 0,
+        "faults": max(0, -gain) // GWEI,
         "withdrawn": swept,
         "deposited": deposited,
         "rewards": rewards,
@@ -209,6 +210,7 @@ def report_of(protocol: Protocol, *, gain: int = 0, rewards: int = 0, **fields: 
         validators=protocol.oracle.validators(),
         consensus_balance=Gwei(figures["consensusBalance"]),
         provision=Gwei(0),
+        faults=Gwei(0),
         withdrawn=Gwei(figures["withdrawn"]),
         deposited=Gwei(figures["deposited"]),
         rewards=Wei(rewards),

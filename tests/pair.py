@@ -92,6 +92,7 @@ class Validators:
     paid: int = 0
     foreign: int = 0
     provision: int = 0
+    faults: int = 0  # ever
     count: int = 0
 
 
@@ -123,6 +124,7 @@ class Pair:
     rewards: int = 0  # wei in the rewards vault
     forced: dict[str, int] = field(init=False)  # wei, by address
     captured: Captured | None = None
+    faults: int = 0  # gwei, ever, as of the newest report
     staked: int = 0  # wei that users ever paid in
     paid_out: int = 0  # wei that users ever got
     profits: int = 0  # wei, of all reports
@@ -178,6 +180,7 @@ class Pair:
             validators=side.count,
             balance=Gwei(side.balance),
             provision=Gwei(side.provision),
+            faults=Gwei(side.faults),
             withdrawn=Gwei(side.paid),
             deposits=Gwei(self.vault.deposited + side.foreign),
         )
@@ -400,10 +403,11 @@ class Pair:
         most = limits.most_gain(int(self.vault.total(self.now)), elapsed) // 2
         return max(0, most // GWEI - max(0, self.unreported))
 
-    def lose(self, amount: int) -> int:
+    def lose(self, amount: int, by_fault: bool = True) -> int:
         """At most what is there; returns what was lost."""
         amount = min(amount, self.validators.balance - self.validators.provision)
         self.validators.balance -= amount
+        self.validators.faults += amount * by_fault
         return amount
 
     def exit(self, amount: int) -> None:
@@ -475,7 +479,7 @@ class Pair:
             self.tick(max(1, seen.time + self.site.limits.min_age - self.now))
             if self.captured is seen:
                 break
-        report = build_report(seen.consensus, self.vault_view(), self.site.limits)
+        report = build_report(seen.consensus, self.vault_view(), self.site.limits, Gwei(self.faults))
         model.received = model.swept + self.gateway // GWEI
         figures = ConsensusFigures(
             reference_time=seen.time,
@@ -483,6 +487,7 @@ class Pair:
             withdrawn=report.withdrawn,
             deposited=report.deposited,
             provision=report.provision,
+            faults=report.faults,
             rewards=report.rewards,
         )
         domain = OracleDomain(self.chain.chain_id, to_checksum_address(at.oracle))
@@ -502,6 +507,7 @@ class Pair:
             lambda: self.chain.write(at.stranger, at.oracle, "submit", report.as_tuple(), signatures),
         )
         assert outcome is not None, "an honest report was refused"
+        self.faults = seen.consensus.faults
         self.rewards -= report.rewards
         self.profits += outcome.profit
         swept = model.sweepable(self.gateway)

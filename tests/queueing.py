@@ -130,6 +130,7 @@ class Twin:
                 withdrawn=figures["withdrawn"],
                 deposited=figures["deposited"],
                 provision=figures["provision"],
+                faults=figures["faults"],
                 rewards=rewards,
             ),
             at,

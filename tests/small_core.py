@@ -156,6 +156,7 @@ class SmallCore:
             "referenceTime": self.clock.now,
             "consensusBalance": gained,
             "provision": 0,
+            "faults": max(0, -gain),
             "withdrawn": 0,
             "deposited": 0,
             "rewards": rewards,

@@ -85,6 +85,9 @@ contract StakingVault is IStakingVault, AccessManaged {
     uint256 public constant MAX_VESTING_PERIOD = 30 days;
     /// @notice Gas that a module gets to cover a loss; whoever sends the report must bring it.
     uint256 public constant COVER_GAS = 1_000_000;
+    /// @notice How long a proven slashing that no report counts stops finalisation without reports, seconds: a slashed
+    /// validator is withdrawable 8,192 epochs (36.4 days) later.
+    uint256 public constant MAX_SLASHING_WAIT = 45 days;
     /// @notice Gas that the gateway gets to hand over what it holds.
     uint256 public constant SWEEP_GAS = 500_000;
 
@@ -113,7 +116,11 @@ contract StakingVault is IStakingVault, AccessManaged {
     address public feeRecipient;
     /// @notice What holders have lost and later gains have not made good yet, wei; no fee is due on what only does that.
     uint96 public unrecovered;
+    /// @inheritdoc IStakingVault
     address public bonds;
+    /// @dev Seconds, of the newest slashing proven, and of the first that no report had counted then.
+    uint40 private _slashingNotedAt;
+    uint40 private _slashingsSince;
     /// @inheritdoc IStakingVault
     address public cover;
 
@@ -246,6 +253,11 @@ contract StakingVault is IStakingVault, AccessManaged {
     function lastReport() external view returns (uint256, uint256) {
         Consensus memory side = _consensus;
         return (side.referenceTime, uint256(side.referenceTime) + side.lag);
+    }
+
+    /// @inheritdoc IStakingVault
+    function slashingPendingUntil() public view returns (uint256) {
+        return _slashingNotedAt > _consensus.referenceTime ? _slashingsSince + MAX_SLASHING_WAIT : 0;
     }
 
     /// @inheritdoc IStakingVault
@@ -382,9 +394,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         uint256 available = Math.min(_available(pool, frame), _burst * GWEI);
         uint256 remaining = _unvested(frame);
         total = pool.pooled - remaining;
-        uint256 vesting = profit < 0
-            ? _lose(pool, uint256(-profit), remaining, total)
-            : _gain(pool, uint256(profit), remaining, total);
+        uint256 vesting = _settle(pool, profit, report_.faults * GWEI, remaining, total);
 
         _consensus = side;
         _pool = pool;
@@ -438,6 +448,29 @@ contract StakingVault is IStakingVault, AccessManaged {
                 DepositData.root(item.pubkey, CREDENTIALS, item.signature, item.amount)
             );
         }
+    }
+
+    /// @inheritdoc IStakingVault
+    function cancelUnvested() external restricted notReporting returns (uint256 cancelled) {
+        Pool memory pool = _pool;
+        Frame memory frame = _frame;
+        uint256 remaining = _unvested(frame);
+        uint256 amount = Math.min(remaining, outside()) / GWEI;
+        cancelled = amount * GWEI;
+        uint256 available = _available(pool, frame);
+        pool.pooled = (pool.pooled - cancelled).toUint96();
+        _pool = pool;
+        _consensus.profit -= amount.toInt256().toInt64();
+        unrecovered = (unrecovered + cancelled).toUint96();
+        _restart(frame, remaining - cancelled, pool.pooled + available);
+        emit UnvestedCancelled(cancelled);
+    }
+
+    /// @inheritdoc IStakingVault
+    function noteSlashing() external restricted notReporting {
+        if (slashingPendingUntil() == 0) _slashingsSince = uint40(block.timestamp);
+        _slashingNotedAt = uint40(block.timestamp);
+        emit SlashingNoted(slashingPendingUntil());
     }
 
     // --- Governance ---
@@ -546,6 +579,14 @@ contract StakingVault is IStakingVault, AccessManaged {
         }
     }
 
+    /// @dev From now on `vesting` is unvested until the end it had, and the stake limit grows from `ceiling`.
+    function _restart(Frame memory frame, uint256 vesting, uint256 ceiling) private {
+        frame.vesting = vesting.toUint80();
+        frame.ceiling = ceiling.toUint96();
+        frame.since = uint40(block.timestamp);
+        _frame = frame;
+    }
+
     /// @dev profit + deposited - swept, in wei. Never negative, see {Consensus}.
     function _outside(Consensus memory side) private pure returns (uint256) {
         return uint256(int256(side.profit) + int256(uint256(side.deposited)) - int256(uint256(side.swept))) * GWEI;
@@ -580,12 +621,48 @@ contract StakingVault is IStakingVault, AccessManaged {
         side.lag = (block.timestamp - report_.referenceTime).toUint24();
     }
 
-    /// @dev Applies a gain to `pool`: the fee in shares at the unchanged rate, the rest unvested.
+    /// @dev Applies a report to `pool`. What bonds pay for faults becomes unvested: the shares that are burnt for it would
+    /// else lift the rate at once. A loss is taken from what is unvested first, so from that before all.
     /// @return unvested_ wei
-    function _gain(Pool memory pool, uint256 gain, uint256 remaining, uint256 total)
+    function _settle(Pool memory pool, int256 profit, uint256 faults, uint256 remaining, uint256 total)
         private
         returns (uint256 unvested_)
     {
+        (uint256 paid, uint256 burnt) = _cover(bonds, faults, total, pool.supply);
+        unvested_ = remaining + paid;
+        if (profit < 0) {
+            (uint256 taken, uint256 burntCover) = _lose(pool, uint256(-profit), unvested_, paid, total);
+            unvested_ -= taken;
+            burnt += burntCover;
+        } else {
+            unvested_ += _gain(pool, uint256(profit), total);
+        }
+        if (burnt != 0) {
+            pool.supply = (pool.supply - burnt).toUint96();
+            TOKEN.burn(address(this), burnt);
+        }
+    }
+
+    /// @dev Applies a loss to `pool`: what is unvested, then the cover fund, then everybody.
+    /// @param paid by bonds, of what is unvested, wei: holders do not lose that
+    /// @return taken of what is unvested, wei
+    /// @return burnt shares to be burnt
+    function _lose(Pool memory pool, uint256 loss, uint256 unvested_, uint256 paid, uint256 total)
+        private
+        returns (uint256 taken, uint256 burnt)
+    {
+        taken = Math.min(loss, unvested_);
+        uint256 left = loss - taken;
+        uint256 covered;
+        (covered, burnt) = _cover(cover, left, total, pool.supply);
+        if (covered != left) emit LossShared(left - covered);
+        unrecovered = (unrecovered + loss - covered - Math.min(paid, loss)).toUint96();
+        pool.pooled = (pool.pooled - loss).toUint96();
+    }
+
+    /// @dev Applies a gain to `pool`: the fee in shares at the unchanged rate, but for what only makes good a loss.
+    /// @return what vests of it, wei
+    function _gain(Pool memory pool, uint256 gain, uint256 total) private returns (uint256) {
         uint256 recovered = unrecovered;
         address recipient = feeRecipient;
         if (recovered != 0) {
@@ -600,45 +677,25 @@ contract StakingVault is IStakingVault, AccessManaged {
             TOKEN.mint(recipient, feeShares);
             emit FeeMinted(recipient, feeShares, feeAssets);
         }
-        return remaining + gain - feeAssets;
-    }
-
-    /// @dev Applies a loss to `pool`: bonds, then unvested rewards, then the cover fund, then everybody.
-    /// @return unvested_ wei
-    function _lose(Pool memory pool, uint256 loss, uint256 remaining, uint256 total)
-        private
-        returns (uint256 unvested_)
-    {
-        (uint256 left, uint256 burnt) = _cover(bonds, loss, total, pool.supply);
-        uint256 fromUnvested = Math.min(left, remaining);
-        uint256 burntCover;
-        (left, burntCover) = _cover(cover, left - fromUnvested, total, pool.supply);
-        burnt += burntCover;
-        if (burnt != 0) TOKEN.burn(address(this), burnt);
-        if (left != 0) emit LossShared(left);
-        pool.pooled = (pool.pooled - loss).toUint96();
-        pool.supply = (pool.supply - burnt).toUint96();
-        unrecovered = (unrecovered + fromUnvested + left).toUint96();
-        return remaining - fromUnvested;
+        return gain - feeAssets;
     }
 
     /// @dev Asks `module` for shares worth `loss` at the rate before the report. A module that fails covers nothing: it
     /// must not be able to stop a report, and who sends the report must not be able to starve it.
-    /// @return left what it did not cover, wei
+    /// @return covered wei of `loss`
     /// @return given shares that are here now to be burnt
     function _cover(address module, uint256 loss, uint256 total, uint256 supply_)
         private
-        returns (uint256 left, uint256 given)
+        returns (uint256 covered, uint256 given)
     {
-        if (module == address(0) || loss == 0 || total == 0) return (loss, 0);
+        if (module == address(0) || loss == 0 || total == 0) return (0, 0);
         uint256 before = TOKEN.balanceOf(address(this));
         // a callee gets at most 63/64 of what is left (EIP-150)
         if (gasleft() * 63 / 64 < COVER_GAS) revert GasTooLow(gasleft(), COVER_GAS);
         _tryCall(module, abi.encodeCall(ILossCover.cover, (Math.ceilDiv(loss * supply_, total))), COVER_GAS);
         given = TOKEN.balanceOf(address(this)) - before;
-        uint256 covered = Math.min(loss, given * total / supply_);
+        covered = Math.min(loss, given * total / supply_);
         emit LossCovered(module, given, covered);
-        left = loss - covered;
     }
 
     /// @dev A call whose failure and whose answer, of whatever length, mean nothing here.
@@ -658,10 +715,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         _burst = uint56(burstGwei);
         _pool.growth = uint32(growthGwei);
         Frame memory frame = _frame;
-        frame.vesting = _unvested(frame).toUint80(); // goes on at the same speed from now
-        frame.ceiling = (_pool.pooled + available).toUint96();
-        frame.since = uint40(block.timestamp);
-        _frame = frame;
+        _restart(frame, _unvested(frame), _pool.pooled + available); // vesting goes on at the same speed from now
     }
 
     function _setFee(address recipient, uint256 newFee) private {

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
@@ -377,12 +378,12 @@ contract WithdrawalQueue is IWithdrawalQueue, ERC721, EIP712, Nonces {
     }
 
     /// @dev A report has counted every loss from before its reference time. A request is paid right after a report that is
-    /// younger than it, so neither it nor whoever waits for ether until the next loss shows can escape one.
+    /// younger than it, so neither it nor whoever waits for ether until the next loss shows can escape one. Where no report
+    /// comes, time does, unless a slashing was proven that no report has counted.
     function _covered(uint256 requestedAt, uint256 referenceTime, uint256 appliedAt) private view returns (bool) {
-        if (requestedAt <= referenceTime) {
-            return block.timestamp <= appliedAt + FINALIZE_WINDOW || block.timestamp >= referenceTime + STALE_AFTER;
-        }
-        return block.timestamp >= requestedAt + STALE_AFTER;
+        if (requestedAt <= referenceTime && block.timestamp <= appliedAt + FINALIZE_WINDOW) return true;
+        return block.timestamp >= Math.max(requestedAt, referenceTime) + STALE_AFTER
+            && block.timestamp >= VAULT.slashingPendingUntil();
     }
 
     /// @dev shares of one request of the checkpoint; the sum over all is at most `settled.assets`.

@@ -5,10 +5,11 @@ pragma solidity 0.8.30;
 struct Report {
     uint64 referenceSlot;
     bytes32 beaconRoot; // root of the newest beacon block at or before the reference slot
-    bytes32 balancesRoot; // root of the Merkle-sum tree over the balances of all our validators
-    uint64 validators; // how many validators were ever seen with our credentials
-    uint64 consensusBalance; // their balances and pending deposits, gwei
+    bytes32 balancesRoot; // of the sum tree over what `consensusBalance` is made of, see {IReportChallenge}
+    uint64 validators; // how many validators had been proven ours
+    uint64 consensusBalance; // their balances and pending deposits, and 1 ether for each preparation, gwei
     uint64 provision; // expected cost of slashings under way, gwei
+    uint64 faults; // what validators at fault have lost since the report before, gains of others aside, gwei
     uint64 withdrawn; // all ether the consensus layer ever paid to the gateway, gwei
     uint64 deposited; // the vault's counter at the reference slot, gwei
     uint96 rewards; // to take from the rewards vault, wei
@@ -20,6 +21,9 @@ struct Report {
 ///
 /// Frame k starts at slot `FIRST_SLOT + k * FRAME_SLOTS`, which is its reference slot; its report is accepted until the
 /// next frame starts. Digests bind chain, contract and slot, so a report counts once and nowhere else.
+///
+/// Members answer for their reports with bonds ({IReportChallenge}): there is no first report, no new member, and no report
+/// after one that was proven false and halted the oracle, without them.
 interface IReportOracle {
     event ReportAccepted(bytes32 indexed digest, uint256 indexed referenceSlot, Report report, int256 profit);
     event Voted(address indexed member, bytes32 indexed digest, uint256 indexed referenceSlot);
@@ -28,9 +32,13 @@ interface IReportOracle {
     event KeyRotated(address indexed member, address indexed oldKey, address indexed key);
     event QuorumChanged(uint256 oldQuorum, uint256 quorum);
     event LimitsChanged(address oldLimits, address limits);
+    event Halted();
+    event Resumed();
 
     /// @notice The report is not for the reference slot of the current frame.
     error ReferenceSlotUnexpected(uint256 given, uint256 expected);
+    error OracleHalted();
+    error CallerNotAllowed(address caller, address allowed);
     error AlreadyReported(uint256 referenceSlot);
     /// @notice The report was not built from the block that the chain has at the reference slot (EIP-4788). See also
     /// {IBeaconProofs-NoBlockAfter} and {IBeaconProofs-RootExpired}.
@@ -54,7 +62,8 @@ interface IReportOracle {
 
     /// @notice Apply `report` with a quorum of signatures over {digest}, ordered by signer. Anybody may call.
     /// @dev Signatures of keys that are nobody's do not count and do no harm. Errors: {QuorumNotReached},
-    /// {SignatureInvalid}, {SignersNotSorted}, {ReferenceSlotUnexpected}, {AlreadyReported}, those of vault and limits.
+    /// {SignatureInvalid}, {SignersNotSorted}, {OracleHalted}, {ReferenceSlotUnexpected}, {AlreadyReported}, those of
+    /// vault and limits.
     function submit(Report calldata report, bytes[] calldata signatures) external;
 
     /// @notice Vote for `report` with a member's key; the vote that completes the quorum applies it.
@@ -84,18 +93,37 @@ interface IReportOracle {
     /// @dev Errors: {QuorumNotReached}, {SignatureInvalid}, {SignersNotSorted}.
     function requireQuorum(bytes32 digest_, bytes[] calldata signatures) external view;
 
+    /// @notice Time of slot 0, seconds.
+    function GENESIS_TIME() external view returns (uint256);
+    function SECONDS_PER_SLOT() external view returns (uint256);
+    /// @notice Who made `signature` over `digest_`: the member whose key it is, or was; zero for nobody's.
+    /// @dev Errors: {SignatureInvalid}.
+    function signerOf(bytes32 digest_, bytes calldata signature) external view returns (address member);
+
+    /// @notice Digest of the newest report that was accepted and not proven false; zero where there is none.
+    function newest() external view returns (bytes32);
+    /// @notice Whether reports are refused until governance lets them go on.
+    function halted() external view returns (bool);
     function quorum() external view returns (uint256);
     function members() external view returns (address[] memory);
     function keyOf(address member) external view returns (address);
     function memberOf(address key) external view returns (address);
     function voteOf(address member) external view returns (bytes32 digest);
+    /// @notice Digest of the newest report that a vote of `member` has made count.
+    function answersFor(address member) external view returns (bytes32 digest);
     function lastReferenceSlot() external view returns (uint256);
     /// @notice Validator count of the newest report.
     function validators() external view returns (uint256);
     function limits() external view returns (address);
 
+    /// @notice Refuse reports from now on: the newest was proven false. Challenge contract only.
+    function halt() external;
+
     // --- Governance (restricted) ---
 
+    /// @notice Take reports again. Every member's bond must be there.
+    function resume() external;
+    /// @notice Errors: {MemberKnown}, {KeyInUse}, {TooManyMembers}, {QuorumOutOfBounds}, `BondTooLow` of the challenge.
     /// @param key the account that signs and votes for `member`
     /// @param newQuorum more than half of the members after the change, at most all
     function addMember(address member, address key, uint256 newQuorum) external;

@@ -10,6 +10,7 @@ struct ConsensusReport {
     uint40 referenceTime; // timestamp of the reference slot, seconds
     uint64 consensusBalance; // balances of all validators plus their pending deposits, gwei
     uint64 provision; // expected cost of slashings under way, gwei
+    uint64 faults; // what validators at fault have lost since the report before, gains of others aside, gwei
     uint64 withdrawn; // all ether the consensus layer ever paid to the gateway, gwei; may say less, never more
     uint64 deposited; // the vault's `deposited` counter when `consensusBalance` was read, gwei
     uint96 rewards; // to take from the rewards vault now, wei
@@ -54,6 +55,10 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     event LossCovered(address indexed module, uint256 shares, uint256 assets);
     /// @notice `assets` wei of a loss were left after bonds, unvested rewards and cover; the rate fell by them.
     event LossShared(uint256 assets);
+    /// @notice `assets` wei of unvested rewards were taken back, the report they came from being false.
+    event UnvestedCancelled(uint256 assets);
+    /// @notice A slashing was proven. Until a report counts it, or `until`, nothing is finalised without a report.
+    event SlashingNoted(uint256 until);
     event StakingPaused(uint256 until);
     event StakingResumed();
     event StakeLimitChanged(uint256 oldBurst, uint256 oldGrowth, uint256 burst, uint256 growth);
@@ -125,11 +130,16 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function referenceTime() external view returns (uint256);
     /// @notice Reference time of the newest report and when it was applied, seconds.
     function lastReport() external view returns (uint256 referenceTime, uint256 appliedAt);
+    /// @notice Until when requests cannot be finalised without a report, for a slashing that was proven and that no report
+    /// has counted yet, seconds; 0 where there is none.
+    function slashingPendingUntil() external view returns (uint256);
     /// @notice Most that can be staked now, wei; 0 while paused.
     function stakeLimit() external view returns (uint256);
     function stakingPausedUntil() external view returns (uint256);
     /// @notice Who may report.
     function oracle() external view returns (address);
+    /// @notice Covers what validators at fault lose (see {ILossCover}); zero where there is none.
+    function bonds() external view returns (address);
     /// @notice Covers losses that bonds and unvested rewards leave; zero where there is none.
     function cover() external view returns (address);
 
@@ -154,6 +164,16 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @dev Errors: {BufferTooLow}, {PubkeyLengthInvalid}, {SignatureLengthInvalid}.
     function depositToBeacon(BeaconDeposit[] calldata deposits) external;
 
+    /// @notice Take unvested rewards back, because the report they came from is proven false. Restricted.
+    /// @dev The rate does not move, and nothing is lost for ever: `profit` falls as much, so the next report finds as gain
+    /// again what was true. No fee is due on that.
+    /// @return cancelled wei, whole gwei, at most `outside`
+    function cancelUnvested() external returns (uint256 cancelled);
+
+    /// @notice Stop finalisation without reports until a report counts a slashing that was just proven, at most
+    /// {MAX_SLASHING_WAIT} from the first that none has counted. Restricted.
+    function noteSlashing() external;
+
     // --- Governance (restricted) ---
 
     /// @notice Stop staking for `duration` seconds, at most {MAX_PAUSE}; it ends by itself. Exits cannot be paused.
@@ -166,7 +186,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @param fee share of a gain, basis points, at most {MAX_FEE}
     function setFee(address recipient, uint256 fee) external;
     function setOracle(address newOracle) external;
-    /// @notice Who covers losses first (see {ILossCover}); zero for none.
+    /// @notice Who covers what validators at fault lose (see {ILossCover}); zero for none.
     function setBonds(address bonds) external;
     /// @notice Who covers losses that bonds and unvested rewards leave; zero for none.
     function setCover(address newCover) external;

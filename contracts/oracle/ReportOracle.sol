@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
+import {IReportChallenge} from "../interfaces/IReportChallenge.sol";
 import {IReportLimits, ReportFigures} from "../interfaces/IReportLimits.sol";
 import {IReportOracle, Report} from "../interfaces/IReportOracle.sol";
 import {ConsensusReport, IStakingVault} from "../interfaces/IStakingVault.sol";
@@ -19,18 +20,20 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     using EnumerableSet for EnumerableSet.AddressSet;
     using SafeCast for uint256;
 
-    /// @dev 20 + 5 + 6 + 1 = 32 bytes.
+    /// @dev 20 + 5 + 5 + 1 + 1 = 32 bytes.
     struct State {
         address limits;
         uint40 lastReferenceSlot;
-        uint48 validators;
+        uint40 validators;
         uint8 quorum;
+        bool halted;
     }
 
     struct Config {
         address authority;
         address vault;
         address limits;
+        address challenge;
         uint256 genesisTime; // seconds
         uint256 secondsPerSlot;
         uint256 firstSlot;
@@ -42,7 +45,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     }
 
     bytes32 private constant REPORT_TYPEHASH = keccak256(
-        "Report(uint64 referenceSlot,bytes32 beaconRoot,bytes32 balancesRoot,uint64 validators,uint64 consensusBalance,uint64 provision,uint64 withdrawn,uint64 deposited,uint96 rewards)"
+        "Report(uint64 referenceSlot,bytes32 beaconRoot,bytes32 balancesRoot,uint64 validators,uint64 consensusBalance,uint64 provision,uint64 faults,uint64 withdrawn,uint64 deposited,uint96 rewards)"
     );
 
     /// @notice Most slots without a block behind a reference slot; after more the frame goes without a report.
@@ -51,8 +54,11 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     uint256 public constant MAX_MEMBERS = 32;
 
     IStakingVault private immutable VAULT;
-    /// @notice Time of slot 0, seconds.
+    /// @notice Holds members' bonds and judges reports.
+    IReportChallenge public immutable CHALLENGE;
+    /// @inheritdoc IReportOracle
     uint256 public immutable GENESIS_TIME;
+    /// @inheritdoc IReportOracle
     uint256 public immutable SECONDS_PER_SLOT;
     /// @notice Reference slot of the first frame.
     uint256 public immutable FIRST_SLOT;
@@ -60,6 +66,8 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     uint256 public immutable FRAME_SLOTS;
 
     State private _state;
+    /// @inheritdoc IReportOracle
+    bytes32 public newest;
     EnumerableSet.AddressSet private _members;
     /// @inheritdoc IReportOracle
     mapping(address key => address) public memberOf;
@@ -67,6 +75,10 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     mapping(address member => address) public keyOf;
     /// @inheritdoc IReportOracle
     mapping(address member => bytes32) public voteOf;
+    /// @inheritdoc IReportOracle
+    mapping(address member => bytes32) public answersFor;
+    /// @dev of keys that were rotated or removed; nobody else can have them, so what they signed stays its member's
+    mapping(address key => address) private _formerly;
 
     constructor(Config memory config) AccessManaged(config.authority) EIP712("Sluice Report Oracle", "1") {
         if (config.secondsPerSlot == 0 || config.frameSlots == 0) revert FrameInvalid();
@@ -74,12 +86,13 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
             revert LengthMismatch(config.members.length, config.keys.length);
         }
         VAULT = IStakingVault(payable(config.vault));
+        CHALLENGE = IReportChallenge(config.challenge);
         GENESIS_TIME = config.genesisTime;
         SECONDS_PER_SLOT = config.secondsPerSlot;
         FIRST_SLOT = config.firstSlot;
         FRAME_SLOTS = config.frameSlots;
         _state.limits = config.limits;
-        _state.validators = config.validators.toUint48();
+        _state.validators = config.validators.toUint40();
         emit LimitsChanged(address(0), config.limits);
         for (uint256 i = 0; i < config.members.length; ++i) {
             _addMember(config.members[i], config.keys[i]);
@@ -107,11 +120,16 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         voteOf[member] = digest_;
         emit Voted(member, digest_, report.referenceSlot);
 
+        address[] memory all = _members.values();
         uint256 count;
-        for (uint256 i = 0; i < _members.length(); ++i) {
-            if (voteOf[_members.at(i)] == digest_) ++count;
+        for (uint256 i = 0; i < all.length; ++i) {
+            if (voteOf[all[i]] == digest_) ++count;
         }
-        if (count >= state.quorum) _apply(state, report, digest_);
+        if (count < state.quorum) return;
+        for (uint256 i = 0; i < all.length; ++i) {
+            if (voteOf[all[i]] == digest_) answersFor[all[i]] = digest_;
+        }
+        _apply(state, report, digest_);
     }
 
     // --- Members ---
@@ -120,8 +138,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     function rotateKey(address key) external {
         address oldKey = keyOf[msg.sender];
         if (oldKey == address(0)) revert MemberUnknown(msg.sender);
-        delete memberOf[oldKey];
-        delete voteOf[msg.sender];
+        _retire(msg.sender, oldKey);
         _setKey(msg.sender, key);
         emit KeyRotated(msg.sender, oldKey, key);
     }
@@ -129,6 +146,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     /// @inheritdoc IReportOracle
     function addMember(address member, address key, uint256 newQuorum) external restricted {
         _addMember(member, key);
+        CHALLENGE.requireBond(member);
         _setQuorum(newQuorum);
     }
 
@@ -137,8 +155,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         if (!_members.remove(member)) revert MemberUnknown(member);
         address key = keyOf[member];
         delete keyOf[member];
-        delete memberOf[key];
-        delete voteOf[member];
+        _retire(member, key);
         emit MemberRemoved(member, key);
         _setQuorum(newQuorum);
     }
@@ -153,6 +170,21 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         if (newLimits.code.length == 0) revert NotAContract(newLimits);
         emit LimitsChanged(_state.limits, newLimits);
         _state.limits = newLimits;
+    }
+
+    /// @inheritdoc IReportOracle
+    function halt() external {
+        if (msg.sender != address(CHALLENGE)) revert CallerNotAllowed(msg.sender, address(CHALLENGE));
+        _state.halted = true;
+        delete newest;
+        emit Halted();
+    }
+
+    /// @inheritdoc IReportOracle
+    function resume() external restricted {
+        _requireBonds();
+        _state.halted = false;
+        emit Resumed();
     }
 
     // --- Reading ---
@@ -177,6 +209,18 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     /// @inheritdoc IReportOracle
     function requireQuorum(bytes32 digest_, bytes[] calldata signatures) external view {
         _requireQuorum(digest_, signatures, _state.quorum);
+    }
+
+    /// @inheritdoc IReportOracle
+    function signerOf(bytes32 digest_, bytes calldata signature) external view returns (address member) {
+        address key = _recover(digest_, signature, 0);
+        member = memberOf[key];
+        return member == address(0) ? _formerly[key] : member;
+    }
+
+    /// @inheritdoc IReportOracle
+    function halted() external view returns (bool) {
+        return _state.halted;
     }
 
     /// @inheritdoc IReportOracle
@@ -225,8 +269,10 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     /// @dev The one place where a report takes effect, however it was agreed on.
     function _apply(State memory state, Report calldata report, bytes32 digest_) private {
         _requireExpected(state, report.referenceSlot);
+        if (state.lastReferenceSlot == 0) _requireBonds(); // who came later had one to come
+        newest = digest_;
         _state.lastReferenceSlot = uint256(report.referenceSlot).toUint40();
-        _state.validators = uint256(report.validators).toUint48();
+        _state.validators = uint256(report.validators).toUint40();
 
         uint256 referenceTime = _timeOf(report.referenceSlot);
         (bytes32 root,) = BeaconRoots.firstAfter(referenceTime, SECONDS_PER_SLOT, MAX_MISSED_SLOTS);
@@ -237,6 +283,7 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
                 referenceTime: referenceTime.toUint40(),
                 consensusBalance: report.consensusBalance,
                 provision: report.provision,
+                faults: report.faults,
                 withdrawn: report.withdrawn,
                 deposited: report.deposited,
                 rewards: report.rewards
@@ -258,9 +305,17 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     }
 
     function _requireExpected(State memory state, uint256 referenceSlot) private view {
+        if (state.halted) revert OracleHalted();
         uint256 expectedSlot = _expectedSlot();
         if (referenceSlot != expectedSlot) revert ReferenceSlotUnexpected(referenceSlot, expectedSlot);
         if (referenceSlot <= state.lastReferenceSlot) revert AlreadyReported(referenceSlot);
+    }
+
+    function _requireBonds() private view {
+        address[] memory all = _members.values();
+        for (uint256 i = 0; i < all.length; ++i) {
+            CHALLENGE.requireBond(all[i]);
+        }
     }
 
     /// @dev Reference slot of the frame that runs now.
@@ -295,9 +350,16 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
 
     function _setKey(address member, address key) private {
         if (key == address(0)) revert AddressMissing();
-        if (memberOf[key] != address(0)) revert KeyInUse(key);
+        address former = _formerly[key];
+        if (memberOf[key] != address(0) || (former != address(0) && former != member)) revert KeyInUse(key);
         memberOf[key] = member;
         keyOf[member] = key;
+    }
+
+    function _retire(address member, address key) private {
+        delete memberOf[key];
+        _formerly[key] = member;
+        delete voteOf[member];
     }
 
     /// @dev members / 2 < quorum <= members

@@ -69,6 +69,8 @@ class Validator:
     activation: Epoch = FAR_FUTURE
     exit: Epoch = FAR_FUTURE
     withdrawable: Epoch = FAR_FUTURE
+    lost: Gwei = NO_GWEI
+    """To penalties for slashing."""
     later_penalty: Gwei = NO_GWEI
     penalty_epoch: Epoch = FAR_FUTURE
     requested: Gwei = NO_GWEI
@@ -163,6 +165,7 @@ class Snapshot:
             validators=len(ours),
             balance=Gwei(sum(v.balance for v in ours) + pending),
             provision=Gwei(sum(v.provision for v in ours)),
+            faults=Gwei(sum(v.lost + v.provision for v in ours)),
             withdrawn=dict(self.withdrawn).get(address, Gwei(0)),
             deposits=Gwei(sum(v.deposited for v in ours) + pending),
         )
@@ -259,7 +262,9 @@ class BeaconState:
             if v.later_penalty and v.penalty_epoch <= epoch:
                 penalty = v.provision
                 self.penalties = Gwei(self.penalties + penalty)
-                self.registry[v.index] = replace(v, balance=Gwei(v.balance - penalty), later_penalty=Gwei(0))
+                self.registry[v.index] = replace(
+                    v, balance=Gwei(v.balance - penalty), lost=Gwei(v.lost + penalty), later_penalty=Gwei(0)
+                )
         due = [p for p in self.pending if p.epoch <= epoch]
         self.pending = [p for p in self.pending if p.epoch > epoch]
         for p in due:
@@ -323,6 +328,7 @@ class BeaconState:
             v,
             slashed=True,
             balance=Gwei(v.balance - initial),
+            lost=initial,
             exit=min(v.exit, Epoch(self.epoch + self.rules.exit_epochs)),
             withdrawable=Epoch(self.epoch + SLASHED_EPOCHS),
             later_penalty=later_penalty,

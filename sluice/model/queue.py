@@ -74,7 +74,8 @@ class QueueModel:
         """A report newer than the request has just been applied, or none came for too long."""
         at = self.request_of(request_id).requested_at
         fresh = at <= self.vault.reference_time and now <= self.vault.applied_at + self.terms.finalize_window
-        return fresh or now >= max(at, self.vault.reference_time) + self.terms.stale_after
+        stale = now >= max(at, self.vault.reference_time) + self.terms.stale_after
+        return fresh or (stale and now >= self.vault.slashing_pending_until)
 
     def finalizable(self, now: int) -> int:
         """The highest id that ``finalize`` accepts, 0 for none."""

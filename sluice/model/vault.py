@@ -18,6 +18,7 @@ SEED_HOLDER: Final = "seed"
 FEE_RECIPIENT: Final = "fees"
 LIMIT_WINDOW: Final = SECONDS_PER_DAY
 MAX_VESTING_PERIOD: Final = 30 * SECONDS_PER_DAY
+MAX_SLASHING_WAIT: Final = 45 * SECONDS_PER_DAY
 ZERO: Final = Fraction(0)
 
 
@@ -41,6 +42,7 @@ class ConsensusFigures:
     withdrawn: int
     deposited: int
     provision: int = 0
+    faults: int = 0
     rewards: int = 0
 
 
@@ -88,6 +90,8 @@ class VaultModel:
     deposited: int = field(init=False, default=0)  # gwei
     swept: int = field(init=False, default=0)  # gwei
     reference_time: int = field(init=False)
+    slashing_noted_at: int = field(init=False, default=0)
+    slashings_since: int = field(init=False, default=0)
     paused_until: int = field(init=False, default=0)
     limit_ceiling: Fraction = field(init=False)
     limit_since: int = field(init=False)
@@ -218,6 +222,32 @@ class VaultModel:
         """What the gateway hands over of ``gateway_balance`` wei, in gwei."""
         return min(gateway_balance, int(self.outside)) // WEI_PER_GWEI
 
+    # --- What proofs show ---
+
+    def note_slashing(self, now: int) -> None:
+        """Nothing is finalised without a report until one counts it, or for 45 days from the first not counted."""
+        if not self.slashing_pending_until:
+            self.slashings_since = now
+        self.slashing_noted_at = now
+
+    @property
+    def slashing_pending_until(self) -> int:
+        pending = self.slashing_noted_at > self.reference_time
+        return self.slashings_since + MAX_SLASHING_WAIT if pending else 0
+
+    def cancel_unvested(self, now: int) -> int:
+        """Take back what is unvested, in whole gwei; returns them in wei. The rate stays, the room for stakes too."""
+        room = self._room(now)
+        remaining = self.unvested(now)
+        amount = int(min(remaining, self.outside)) // WEI_PER_GWEI
+        self.profit -= amount
+        cancelled = amount * WEI_PER_GWEI
+        self.pooled -= cancelled
+        self.unrecovered += cancelled
+        self.vesting, self.vesting_since = remaining - cancelled, now
+        self.limit_ceiling, self.limit_since = self.pooled + room, now
+        return cancelled
+
     # --- Reports ---
 
     def report(self, figures: ConsensusFigures, now: int) -> ReportOutcome:
@@ -230,8 +260,11 @@ class VaultModel:
         supply = self.supply
         fee_assets = ZERO
         fee_shares = Outcome(ZERO, ZERO)
-        by_bonds = by_unvested = by_cover = burnt = shared = ZERO
+        by_unvested = by_cover = shared = ZERO
 
+        # what bonds pay vests: a loss takes it at once, else it would lift the rate with the shares burnt for it
+        by_bonds, burnt = self._ask(self.bonds, Fraction(figures.faults * WEI_PER_GWEI), total, supply)
+        unvested += by_bonds
         if profit >= 0:
             recovered = min(self.unrecovered, Fraction(profit))
             self.unrecovered -= recovered
@@ -242,12 +275,10 @@ class VaultModel:
             unvested += profit - fee_assets
         else:
             left = Fraction(-profit)
-            by_bonds, given = self._ask(self.bonds, left, total, supply)
-            left -= by_bonds
-            burnt += given
-            by_unvested = min(left, unvested)
-            left -= by_unvested
-            unvested -= by_unvested
+            from_bonds = min(by_bonds, left)
+            by_unvested = min(left - from_bonds, unvested - by_bonds)
+            unvested -= from_bonds + by_unvested
+            left -= from_bonds + by_unvested
             by_cover, given = self._ask(self.cover, left, total, supply)
             burnt += given
             shared = left - by_cover

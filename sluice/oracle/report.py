@@ -24,6 +24,7 @@ from sluice.units import (
 
 MAX_LOSS: Final = 5_000
 """Of `ReportLimits`, basis points."""
+NO_GWEI: Final = Gwei(0)
 UINT64_MAX: Final = 2**64 - 1
 UINT96_MAX: Final = 2**96 - 1
 
@@ -38,6 +39,7 @@ class Report:
     validators: int
     consensus_balance: Gwei
     provision: Gwei
+    faults: Gwei
     withdrawn: Gwei
     deposited: Gwei
     rewards: Wei
@@ -70,6 +72,8 @@ class ConsensusView:
     """Their balances and pending deposits."""
     provision: Gwei
     """Expected cost of slashings under way."""
+    faults: Gwei
+    """What validators at fault have ever lost, and will lose by ``provision``."""
     withdrawn: Gwei
     """Ever paid to the gateway by the consensus layer."""
     deposits: Gwei
@@ -146,7 +150,9 @@ def lowest_total(vault: VaultView) -> int:
     return vault.total * (vault.supply - vault.open_shares) // vault.supply
 
 
-def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits) -> Report:
+def build_report(
+    consensus: ConsensusView, vault: VaultView, limits: Limits, faults_before: Gwei = NO_GWEI
+) -> Report:
     """The report for the reference slot of both views.
 
     A gain above the limit leaves ether behind, in this order and each as far as needed:
@@ -157,6 +163,8 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits) -> 
 
     More validators than the limit lets appear are counted later too. What is still outside the limits after this
     is no gift: the report says it, the contract refuses it, and governance looks (`ReportLimits.release`).
+
+    ``faults_before`` is what the consensus view of the report before said of faults.
     """
     if vault.elapsed <= 0:
         raise ReportImpossibleError(
@@ -188,6 +196,7 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits) -> 
         validators=min(consensus.validators, known),
         consensus_balance=consensus.balance,
         provision=provision,
+        faults=Gwei(max(0, consensus.faults - faults_before)),
         withdrawn=withdrawn,
         deposited=vault.deposited,
         rewards=Wei(rewards),

@@ -22,6 +22,7 @@ REPORT_TYPE: Final = (
     ("validators", "uint64"),
     ("consensusBalance", "uint64"),
     ("provision", "uint64"),
+    ("faults", "uint64"),
     ("withdrawn", "uint64"),
     ("deposited", "uint64"),
     ("rewards", "uint96"),

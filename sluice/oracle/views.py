@@ -134,6 +134,8 @@ def prepare(layer: ConsensusLayer, node: Node, contracts: Contracts) -> Prepared
     consensus = layer.view(expected.slot, contracts.credentials)
     vault = read_vault(node, contracts, stamp)
     limits = read_limits(node, contracts)
-    report = build_report(consensus, vault, limits)
+    previous = Slot(call(node, contracts.oracle, "lastReferenceSlot()", returns=["uint256"])[0])
+    before = layer.view(previous, contracts.credentials).faults if previous else Gwei(0)
+    report = build_report(consensus, vault, limits, before)
     now = get_block(node).timestamp
     return Prepared(report, stamp, consensus, vault, limits, forecast(report, vault, limits, now))

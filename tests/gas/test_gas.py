@@ -59,6 +59,7 @@ class Bench:
             validators=10,
             consensus_balance=self.consensus,
             provision=Gwei(0),
+            faults=Gwei(0),
             withdrawn=self.withdrawn,
             deposited=Gwei(deposited),
             rewards=Wei(ETHER // 100),

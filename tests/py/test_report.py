@@ -29,6 +29,7 @@ CONSENSUS = ConsensusView(
     validators=2,
     balance=ether_to_gwei("64.01"),
     provision=Gwei(0),
+    faults=Gwei(0),
     withdrawn=Gwei(0),
     deposits=ether_to_gwei(64),
 )

@@ -30,6 +30,7 @@ REPORT = Report(
     validators=3,
     consensus_balance=Gwei(96_000_000_001),
     provision=Gwei(5),
+    faults=Gwei(12),
     withdrawn=Gwei(7),
     deposited=Gwei(96_000_000_000),
     rewards=Wei(123_456_789),
@@ -40,7 +41,7 @@ KEYS = [Account.from_key(bytes([n]) * 32) for n in range(1, 10)]
 def test_digest_is_what_eip_712_says():
     type_hash = keccak(
         text="Report(uint64 referenceSlot,bytes32 beaconRoot,bytes32 balancesRoot,uint64 validators,"
-        "uint64 consensusBalance,uint64 provision,uint64 withdrawn,uint64 deposited,uint96 rewards)"
+        "uint64 consensusBalance,uint64 provision,uint64 faults,uint64 withdrawn,uint64 deposited,uint96 rewards)"
     )
     domain_hash = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
     separator = keccak(
@@ -67,6 +68,7 @@ def test_digest_is_what_eip_712_says():
         {"validators": 4},
         {"consensus_balance": 1},
         {"provision": 6},
+        {"faults": 6},
         {"withdrawn": 8},
         {"deposited": 1},
         {"rewards": 1},

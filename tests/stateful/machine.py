@@ -234,11 +234,13 @@ class ProtocolMachine(RuleBasedStateMachine):
         if fate == "earn":
             self.pair.earn(min(side.balance * ppm // 10**6, self.pair.earnable()))
         elif fate == "lose":
-            self.pair.lose(side.balance * ppm * 30 // 10**6)
+            self.pair.lose(side.balance * ppm * 30 // 10**6, by_fault=ppm % 2 == 0)
         elif fate == "lose beyond the limit":
             self.pair.lose(side.balance * (60_000 + ppm) // 10**6)
         elif fate == "slashing foreseen":
-            side.provision += (side.balance - side.provision) * ppm * 20 // 10**6
+            foreseen = (side.balance - side.provision) * ppm * 20 // 10**6
+            side.provision += foreseen
+            side.faults += foreseen
         elif fate == "slashing happens":
             side.balance -= side.provision
             side.provision = 0

@@ -31,6 +31,7 @@ contract ProtocolHandler is Deployment {
         Loss,
         SharedLoss,
         CoveredLoss,
+        CoveredFault,
         Deposit,
         Withdraw,
         Tip,
@@ -1058,6 +1059,14 @@ contract ProtocolHandler is Deployment {
         ConsensusReport memory given = _honest(provision, fromRewards, age);
         int256 newProfit = _profitOf(given);
         int256 gained = (newProfit - profitGwei) * 1 gwei + int256(uint256(given.rewards));
+        if (gained < 0) {
+            // all of it by fault, which reports tell in gwei
+            gained -= int256(uint256(given.rewards % 1 gwei));
+            given.rewards -= given.rewards % 1 gwei;
+            given.faults = uint64(uint256(-gained) / 1 gwei);
+        } else {
+            given.faults = uint64(change % 5 == 0 ? change % (beaconGwei / 100 + 1) : 0);
+        }
         uint256 fees = token.balanceOf(address(splitter));
 
         vm.prank(address(oracle));
@@ -1066,7 +1075,7 @@ contract ProtocolHandler is Deployment {
         vm.assertEq(total, b.total, "a report tells the total before it");
         profitGwei = newProfit;
         profit += gained;
-        if (gained >= 0) _expectGain(b, uint256(gained), fees);
+        if (gained >= 0) _expectGain(b, uint256(gained), fees, given.faults * 1 gwei);
         else _expectLoss(b, uint256(-gained));
         ceiling = vault.pooled() + b.available;
         since = block.timestamp;
@@ -1080,13 +1089,16 @@ contract ProtocolHandler is Deployment {
         return int256(beaconGwei) + int256(back) - int256(uint256(given.provision)) - int256(depositedGwei);
     }
 
-    function _expectGain(Before memory b, uint256 gain, uint256 fees) private {
+    function _expectGain(Before memory b, uint256 gain, uint256 fees, uint256 faults) private {
         uint256 recovered = _least(b.unrecovered, gain);
         b.fee = (gain - recovered) * vault.fee() / 10_000;
         uint256 shares = b.fee * b.supply / b.total;
         vm.assertEq(vault.pooled(), b.pooled + gain, "INV-ACC-09: a gain is pooled");
-        vm.assertEq(vault.unvested(), b.unvested + gain - b.fee, "INV-ACC-09: and vests");
-        vm.assertEq(vault.supply(), b.supply + shares, "INV-ORC-06: but for the fee");
+        b.burnt = b.supply + shares - vault.supply(); // by bonds, whatever they gave
+        uint256 covered = _least(faults, b.burnt * b.total / b.supply);
+        vm.assertEq(vault.unvested(), b.unvested + gain - b.fee + covered, "INV-ACC-09: and vests, with what bonds pay");
+        if (faults == 0) vm.assertEq(b.burnt, 0, "INV-ORC-06: but for the fee");
+        if (covered != 0) ++done[Action.CoveredFault];
         vm.assertEq(token.balanceOf(address(splitter)), fees + shares, "INV-ORC-06: which the recipient gets");
         vm.assertEq(vault.unrecovered(), b.unrecovered - recovered, "INV-ORC-06: no fee on what makes a loss good");
         _requireSteady(b.total, b.supply);

@@ -135,7 +135,7 @@ contract AuditTest is Deployment {
         (uint256 slot, uint256 time,,) = oracle.expected();
         (, uint256 deposited,,) = vault.consensus();
         publishRoot(time, bytes32(slot));
-        return Report(uint64(slot), bytes32(slot), 0, validators, balance, provision, withdrawn, uint64(deposited), 0);
+        return Report(uint64(slot), bytes32(slot), 0, validators, balance, provision, 0, withdrawn, uint64(deposited), 0);
     }
 
     /// @dev By the first `count` members' keys, in the order that the oracle asks for.
@@ -394,7 +394,7 @@ contract AuditTest is Deployment {
     }
 
     /// @dev 1001 ether, 50 of them in the cover fund; 320 on the consensus layer, of which 10 are lost.
-    function _lost() private returns (Report memory) {
+    function _lost() private returns (Report memory report) {
         _stake(alice, 1_000 ether);
         vm.prank(alice);
         token.transfer(address(cover), 50 ether);
@@ -402,7 +402,8 @@ contract AuditTest is Deployment {
         _reported(0);
         balance -= 10e9;
         _nextFrame();
-        return _report(0);
+        report = _report(0);
+        report.faults = 10e9;
     }
 
     function _setModules(address bonds, address fund) private {

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IAsyncRedeemVault} from "../../../contracts/interfaces/IAsyncRedeemVault.sol";
 import {IFeeSplitter} from "../../../contracts/interfaces/IFeeSplitter.sol";
 import {IRebasingStakedEther} from "../../../contracts/interfaces/IRebasingStakedEther.sol";
+import {IReportChallenge} from "../../../contracts/interfaces/IReportChallenge.sol";
 import {IReportLimits} from "../../../contracts/interfaces/IReportLimits.sol";
 import {IRewardsVault} from "../../../contracts/interfaces/IRewardsVault.sol";
 import {IStakedEther} from "../../../contracts/interfaces/IStakedEther.sol";
@@ -12,6 +13,7 @@ import {IWithdrawalGateway} from "../../../contracts/interfaces/IWithdrawalGatew
 import {IWrappedEther} from "../../../contracts/interfaces/IWrappedEther.sol";
 import {
     Access,
+    ChallengeConfig,
     Cover,
     Deployer3,
     LimitsFace,
@@ -49,11 +51,14 @@ abstract contract Deployment is Test {
     uint64 internal constant GUARDIAN = 3;
     uint64 internal constant DEPOSITOR = 4;
     uint64 internal constant REGISTRAR = 5;
+    uint64 internal constant CHALLENGER = 8;
+    uint64 internal constant PROVER = 9;
 
     address internal governor;
     address internal guardian;
     address internal depositor;
     address internal registrar;
+    address internal prover;
     address internal treasury;
 
     Deployer3 internal deployer;
@@ -68,6 +73,7 @@ abstract contract Deployment is Test {
     IFeeSplitter internal splitter;
     LimitsFace internal limits;
     Oracle internal oracle;
+    IReportChallenge internal challenge;
     IWrappedEther internal weth;
     IAsyncRedeemVault internal adapter;
     address internal descriptor;
@@ -79,6 +85,7 @@ abstract contract Deployment is Test {
         guardian = named("guardian");
         depositor = named("depositor");
         registrar = named("registrar");
+        prover = named("prover");
         treasury = named("treasury");
         _installSystemContracts();
         deployer = Deployer3(vm.deployCode("Create3Deployer.sol:Create3Deployer"));
@@ -131,6 +138,24 @@ abstract contract Deployment is Test {
                 0
             )
         );
+        challenge = IReportChallenge(
+            _put(
+                "ReportChallenge",
+                abi.encode(
+                    ChallengeConfig({
+                        token: address(token),
+                        vault: address(vault),
+                        oracle: _at("ReportOracle"),
+                        manager: address(this),
+                        bond: 0,
+                        delay: 45 days,
+                        answerTime: 4 hours,
+                        demandFee: 0.05 ether
+                    })
+                ),
+                0
+            )
+        );
         oracle = Oracle(_put("ReportOracle", abi.encode(oracleConfig()), 0));
         rebasing = IRebasingStakedEther(_put("RebasingStakedEther", abi.encode(address(vault)), 0));
         weth = IWrappedEther(_put("WrappedEther", "", 0));
@@ -170,6 +195,7 @@ abstract contract Deployment is Test {
             authority: address(access),
             vault: address(vault),
             limits: address(limits),
+            challenge: _at("ReportChallenge"),
             genesisTime: START - 10 * FRAME_SLOTS * SLOT,
             secondsPerSlot: SLOT,
             firstSlot: 5,
@@ -224,10 +250,23 @@ abstract contract Deployment is Test {
             referenceTime: uint40(block.timestamp),
             consensusBalance: uint64(consensusBalance),
             provision: uint64(provision),
+            faults: faultsOf(consensusBalance, provision, withdrawn, deposited, fromRewards),
             withdrawn: uint64(withdrawn),
             deposited: uint64(deposited),
             rewards: uint96(fromRewards)
         });
+    }
+
+    /// @dev All that is lost, whoever's fault it was.
+    function faultsOf(uint256 balance, uint256 provision, uint256 withdrawn, uint256 deposited, uint256 fromRewards)
+        internal
+        view
+        returns (uint64)
+    {
+        (int256 before,,,) = vault.consensus();
+        int256 profit = int256(balance + withdrawn) - int256(provision + deposited) - before;
+        profit += int256(fromRewards / 1 gwei);
+        return profit < 0 ? uint64(uint256(-profit)) : 0;
     }
 
     function beaconDeposit(bytes1 filling, uint64 amount) internal pure returns (BeaconDeposit memory item) {
@@ -270,6 +309,9 @@ abstract contract Deployment is Test {
         _role(address(vault), IStakingVault.pauseStaking.selector, GUARDIAN);
         _role(address(vault), IStakingVault.resumeStaking.selector, GUARDIAN);
         _role(address(vault), IStakingVault.depositToBeacon.selector, DEPOSITOR);
+        _role(address(vault), IStakingVault.noteSlashing.selector, PROVER);
+        _role(address(vault), IStakingVault.cancelUnvested.selector, CHALLENGER);
+        _role(address(oracle), oracle.resume.selector, GOVERNOR);
         _role(address(cover), cover.migrate.selector, GOVERNOR);
         _role(address(limits), IReportLimits.release.selector, GOVERNOR);
         _role(address(limits), IReportLimits.setLimits.selector, GOVERNOR);
@@ -285,6 +327,8 @@ abstract contract Deployment is Test {
         access.grantRole(GUARDIAN, guardian, 0);
         access.grantRole(DEPOSITOR, depositor, 0);
         access.grantRole(REGISTRAR, registrar, 0);
+        access.grantRole(PROVER, prover, 0);
+        access.grantRole(CHALLENGER, address(challenge), 0);
     }
 
     function _role(address target, bytes4 selector, uint64 role) private {

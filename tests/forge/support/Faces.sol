@@ -34,6 +34,7 @@ struct OracleConfig {
     address authority;
     address vault;
     address limits;
+    address challenge;
     uint256 genesisTime;
     uint256 secondsPerSlot;
     uint256 firstSlot;
@@ -42,6 +43,17 @@ struct OracleConfig {
     address[] keys;
     uint256 quorum;
     uint256 validators;
+}
+
+struct ChallengeConfig {
+    address token;
+    address vault;
+    address oracle;
+    address manager;
+    uint256 bond;
+    uint256 delay;
+    uint256 answerTime;
+    uint256 demandFee;
 }
 
 interface Vault is IStakingVault {
@@ -64,7 +76,7 @@ interface Vault is IStakingVault {
     function fee() external view returns (uint16);
     function feeRecipient() external view returns (address);
     function unrecovered() external view returns (uint96);
-    function bonds() external view returns (address);
+    function MAX_SLASHING_WAIT() external view returns (uint256);
     function authority() external view returns (address);
 }
 
@@ -91,8 +103,7 @@ interface Queue is IWithdrawalQueue {
 
 interface Oracle is IReportOracle {
     function MAX_MEMBERS() external view returns (uint256);
-    function GENESIS_TIME() external view returns (uint256);
-    function SECONDS_PER_SLOT() external view returns (uint256);
+    function CHALLENGE() external view returns (address);
     function FIRST_SLOT() external view returns (uint256);
     function FRAME_SLOTS() external view returns (uint256);
     function vault() external view returns (address);

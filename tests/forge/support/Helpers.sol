@@ -48,7 +48,7 @@ contract ScriptedModule is ILossCover {
 /// @dev A loss module that tries everything while the report runs and keeps what each attempt answered.
 contract ReentrantModule is ILossCover {
     Vault private immutable VAULT;
-    bytes4[10] public answers;
+    bytes4[12] public answers;
     uint256 public rateInside;
 
     constructor(address vault) {
@@ -72,6 +72,8 @@ contract ReentrantModule is ILossCover {
         answers[8] = _try(abi.encodeCall(VAULT.setStakeLimit, (1, 1)), 0);
         (bool done, bytes memory answer) = VAULT.GATEWAY().call(abi.encodeCall(IWithdrawalGateway.sweep, ()));
         answers[9] = done ? bytes4(0) : bytes4(answer);
+        answers[10] = _try(abi.encodeCall(VAULT.cancelUnvested, ()), 0);
+        answers[11] = _try(abi.encodeCall(VAULT.noteSlashing, ()), 0);
     }
 
     function _try(bytes memory data, uint256 value) private returns (bytes4 selector) {

@@ -543,7 +543,7 @@ contract StakingVaultTest is Deployment {
 
     function test_ReportRefusesADepositedCounterAboveOurs() external {
         _age();
-        ConsensusReport memory given = ConsensusReport(uint40(block.timestamp), 647e9, 0, 0, 640e9 + 1, 0);
+        ConsensusReport memory given = ConsensusReport(uint40(block.timestamp), 647e9, 0, 0, 0, 640e9 + 1, 0);
         vm.startPrank(address(oracle));
         vm.expectRevert(abi.encodeWithSelector(IStakingVault.DepositedAboveCounter.selector, 640e9 + 1, 640e9));
         vault.report(given);
@@ -554,7 +554,7 @@ contract StakingVaultTest is Deployment {
     function test_ReportOfAnOlderCounterLeavesYoungDepositsOutside() external {
         _age();
         toBeacon(64e9);
-        ConsensusReport memory given = ConsensusReport(uint40(block.timestamp), 647.123456789e9, 0, 0, 640e9, 0);
+        ConsensusReport memory given = ConsensusReport(uint40(block.timestamp), 647.123456789e9, 0, 0, 0, 640e9, 0);
         vm.prank(address(oracle));
         (int256 profit,) = vault.report(given);
         vm.assertEq(profit, 0);
@@ -581,7 +581,7 @@ contract StakingVaultTest is Deployment {
     function test_LastReportTellsBothTimes() external {
         _age();
         uint256 now_ = block.timestamp;
-        ConsensusReport memory given = ConsensusReport(uint40(now_ - 777), 647.123456789e9, 0, 0, 640e9, 0);
+        ConsensusReport memory given = ConsensusReport(uint40(now_ - 777), 647.123456789e9, 0, 0, 0, 640e9, 0);
         vm.prank(address(oracle));
         vault.report(given);
         vm.warp(now_ + 5);
@@ -630,10 +630,165 @@ contract StakingVaultTest is Deployment {
         vm.prank(alice);
         token.transfer(address(bonds), 1 ether);
         vm.warp(block.timestamp + 12);
+        // faults are told in whole gwei: what bonds pay beyond the loss vests
+        start = vault.unvested();
+        uint256 shares = vault.previewWithdraw(1 gwei);
         vm.expectEmit(address(vault));
-        emit IStakingVault.LossCovered(address(bonds), 1, 1);
+        emit IStakingVault.LossCovered(address(bonds), shares, 1 gwei);
         reportNow(648.123456787e9, 0, 0, 1 gwei - 1);
         vm.assertEq(vault.unrecovered(), 0);
+        vm.assertEq(vault.unvested(), start + 1 gwei - 1);
+    }
+
+    // --- Faults ---
+
+    /// @dev 10 ether of faults among gains of 15: bonds pay all of it, nothing of that shows in the rate at once.
+    function test_BondsPayForFaultsInAReportThatGains() external {
+        _age();
+        ScriptedModule bonds = _bonds(20 ether);
+        vm.warp(block.timestamp + 1 days);
+        reportNow(647.123456789e9, 0, 0, 0);
+        vm.warp(block.timestamp + 2 days);
+        vm.assertEq(vault.unvested(), 0);
+        uint256 total = vault.totalAssets();
+        uint256 supply = vault.supply();
+        uint256 fees = token.balanceOf(address(splitter));
+        uint256 wanted = vault.previewWithdraw(10 ether);
+        ConsensusReport memory given = reportOf(652.123456789e9, 0, 0, 0);
+        given.faults = 10e9;
+        vm.prank(address(oracle));
+        (int256 profit,) = vault.report(given);
+        uint256 feeShares = 0.5 ether * supply / total;
+        vm.assertEq(profit, 5 ether);
+        vm.assertEq(bonds.asked(), wanted);
+        vm.assertEq(token.balanceOf(address(splitter)) - fees, feeShares, "a fee on the gain alone");
+        vm.assertEq(vault.supply(), supply + feeShares - wanted);
+        vm.assertEq(vault.unvested(), 4.5 ether + 10 ether, "what bonds paid vests");
+        vm.assertGe(vault.totalAssets() * supply, total * vault.supply(), "the rate does not fall");
+        vm.assertLe(vault.totalAssets() * supply, total * vault.supply() + 4 * supply, "nor rise");
+        vm.assertEq(vault.unrecovered(), 0);
+    }
+
+    /// @dev Others' losses are not the bonds': 4 of 10 ether were faults.
+    function test_BondsPayForFaultsAlone() external {
+        _age();
+        _bonds(20 ether);
+        vm.warp(block.timestamp + 3 days);
+        reportNow(647.123456789e9, 0, 0, 0);
+        uint256 total = vault.totalAssets();
+        ConsensusReport memory given = reportOf(637.123456789e9, 0, 0, 0);
+        given.faults = 4e9;
+        vm.warp(block.timestamp + 12);
+        given.referenceTime += 12;
+        vm.prank(address(oracle));
+        vault.report(given);
+        vm.assertEq(vault.unrecovered(), 6 ether);
+        vm.assertEq(vault.totalAssets(), total - 10 ether, "shares worth 4 ether are gone as well");
+    }
+
+    function test_FaultsBeyondTheLossVest() external {
+        _age();
+        _bonds(20 ether);
+        vm.warp(block.timestamp + 3 days);
+        reportNow(647.123456789e9, 0, 0, 0);
+        vm.warp(block.timestamp + 12);
+        ConsensusReport memory given = reportOf(645.123456789e9, 0, 0, 0); // 3 ether of faults, 1 of gains
+        given.faults = 3e9;
+        vm.prank(address(oracle));
+        (int256 profit,) = vault.report(given);
+        vm.assertEq(profit, -2 ether);
+        vm.assertEq(vault.unvested(), 1 ether);
+        vm.assertEq(vault.unrecovered(), 0);
+    }
+
+    // --- What proofs show ---
+
+    function test_UnvestedCancelledAndRestated() external {
+        _age();
+        vm.warp(block.timestamp + 3 days);
+        reportNow(657.123456789e9, 0, 0, 0); // a gain of 10 ether, of which 9 vest
+        vm.warp(block.timestamp + 6 hours + 1);
+        uint256 unvested = vault.unvested();
+        uint256 total = vault.totalAssets();
+        uint256 supply = vault.supply();
+        uint256 limit = vault.stakeLimit();
+        uint256 buffer = vault.buffer();
+        uint256 whole = unvested / 1 gwei * 1 gwei;
+        vm.assertTrue(whole != unvested, "not in whole gwei");
+        vm.expectEmit(address(vault));
+        emit IStakingVault.UnvestedCancelled(whole);
+        vm.prank(address(challenge));
+        vm.assertEq(vault.cancelUnvested(), whole);
+        vm.assertEq(vault.unvested(), unvested - whole);
+        vm.assertEq(vault.totalAssets(), total, "the rate does not move");
+        vm.assertEq(vault.supply(), supply);
+        vm.assertEq(vault.buffer(), buffer);
+        vm.assertEq(vault.stakeLimit(), limit);
+        vm.assertEq(vault.unrecovered(), whole);
+        // what was true comes back, and no fee is due on it again
+        uint256 fees = token.balanceOf(address(splitter));
+        vm.warp(block.timestamp + 12);
+        (int256 profit,) = reportNow(657.123456789e9, 0, 0, 0);
+        vm.assertEq(profit, int256(whole));
+        vm.assertEq(token.balanceOf(address(splitter)), fees);
+        vm.assertEq(vault.unrecovered(), 0);
+    }
+
+    function test_CancelTakesNoMoreThanIsOutside() external {
+        vm.warp(block.timestamp + 3 days);
+        vm.deal(address(rewards), 10 ether);
+        reportNow(0, 0, 0, 10 ether); // vests, and lies in the buffer
+        vm.prank(address(challenge));
+        vm.assertEq(vault.cancelUnvested(), 0);
+        vm.assertEq(vault.unvested(), 9 ether);
+        vm.assertEq(vault.outside(), 0);
+    }
+
+    function test_OnlyTheChallengeCancelsAndOnlyTheProverNotes() external {
+        vm.startPrank(governor);
+        vm.expectRevert(abi.encodeWithSelector(AccessManagedError.AccessManagedUnauthorized.selector, governor));
+        vault.cancelUnvested();
+        vm.expectRevert(abi.encodeWithSelector(AccessManagedError.AccessManagedUnauthorized.selector, governor));
+        vault.noteSlashing();
+        vm.stopPrank();
+    }
+
+    function test_SlashingIsPendingUntilAReportCountsIt() external {
+        _age();
+        vm.assertEq(vault.slashingPendingUntil(), 0);
+        vm.warp(block.timestamp + 1 days);
+        uint256 first = block.timestamp;
+        vm.expectEmit(address(vault));
+        emit IStakingVault.SlashingNoted(first + 45 days);
+        vm.prank(prover);
+        vault.noteSlashing();
+        vm.assertEq(vault.slashingPendingUntil(), first + 45 days);
+        // another one does not push the end out, and a report from between them does not count it
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(prover);
+        vault.noteSlashing();
+        vm.assertEq(vault.slashingPendingUntil(), first + 45 days);
+        ConsensusReport memory given = reportOf(646.123456789e9, 0, 0, 0);
+        given.referenceTime = uint40(block.timestamp - 1);
+        vm.prank(address(oracle));
+        vault.report(given);
+        vm.assertEq(vault.slashingPendingUntil(), first + 45 days);
+        given.referenceTime = uint40(block.timestamp);
+        vm.prank(address(oracle));
+        vault.report(given);
+        vm.assertEq(vault.slashingPendingUntil(), 0);
+        vm.warp(block.timestamp + 5 days);
+        vm.prank(prover);
+        vault.noteSlashing();
+        vm.assertEq(vault.slashingPendingUntil(), block.timestamp + 45 days);
+    }
+
+    function _bonds(uint256 shares) private returns (ScriptedModule bonds) {
+        bonds = new ScriptedModule(address(token), address(vault));
+        vm.prank(governor);
+        vault.setBonds(address(bonds));
+        vm.prank(alice);
+        token.transfer(address(bonds), shares);
     }
 
     function test_ReportNeverTakesOutsideBelowZero() external {
@@ -778,7 +933,7 @@ contract StakingVaultTest is Deployment {
         vm.warp(last + 10 days);
         vm.deal(address(rewards), 10 ether);
         vm.prank(address(oracle));
-        vault.report(ConsensusReport(uint40(last + 4 days), 0, 0, 0, 0, 10 ether));
+        vault.report(ConsensusReport(uint40(last + 4 days), 0, 0, 0, 0, 0, 10 ether));
         vm.assertEq(vault.unvested(), 9 ether);
         vm.warp(last + 12 days);
         vm.assertEq(vault.unvested(), 4.5 ether);
@@ -855,7 +1010,7 @@ contract StakingVaultTest is Deployment {
         vm.warp(block.timestamp + 100);
         vm.deal(address(rewards), 42 ether);
         vm.prank(address(oracle));
-        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 32e9, 42 ether));
+        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 0, 32e9, 42 ether));
         vm.assertEq(vault.supply(), supply);
         vm.assertEq(vault.unvested(), 41 ether); // the fee of 1 is everybody's at once
         vm.assertEq(vault.totalAssets(), 1 ether);
@@ -870,7 +1025,7 @@ contract StakingVaultTest is Deployment {
         vm.warp(block.timestamp + 100);
         vm.deal(address(rewards), 20 ether);
         vm.prank(address(oracle));
-        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 32e9, 20 ether));
+        vault.report(ConsensusReport(uint40(block.timestamp - 10), 0, 0, 0, 0, 32e9, 20 ether));
         vm.assertEq(vault.totalAssets(), 0);
         toBeacon(10e9);
         ScriptedModule bonds = new ScriptedModule(address(token), address(vault));
@@ -1132,18 +1287,20 @@ contract StakingVaultTest is Deployment {
         access.grantRole(DEPOSITOR, address(module), 0);
         access.grantRole(GUARDIAN, address(module), 0);
         access.grantRole(GOVERNOR, address(module), 0);
+        access.grantRole(PROVER, address(module), 0);
+        access.grantRole(CHALLENGER, address(module), 0);
         vm.deal(address(gateway), 3 ether);
         uint256 rate = vault.rate();
         (, uint256 deposited,,) = vault.consensus();
         ConsensusReport memory given =
-            ConsensusReport(uint40(block.timestamp), 646.123456789e9, 0, 0, uint64(deposited), 0);
+            ConsensusReport(uint40(block.timestamp), 646.123456789e9, 0, 1e9, 0, uint64(deposited), 0);
         vm.prank(address(module));
         vault.report(given);
         for (uint256 i = 0; i < 5; ++i) {
             vm.assertEq(bytes32(module.answers(i)), bytes32(IStakingVault.ReportInProgress.selector));
         }
         vm.assertEq(bytes32(module.answers(5)), bytes32(IStakingVault.CallerNotAllowed.selector));
-        for (uint256 i = 6; i < 10; ++i) {
+        for (uint256 i = 6; i < 12; ++i) {
             vm.assertEq(bytes32(module.answers(i)), bytes32(IStakingVault.ReportInProgress.selector));
         }
         vm.assertEq(address(gateway).balance, 0); // swept by the report itself, once

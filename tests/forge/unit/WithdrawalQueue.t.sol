@@ -299,6 +299,39 @@ contract WithdrawalQueueTest is Deployment {
         vm.assertEq(queue.finalizable(), 1);
     }
 
+    /// @dev F6: nobody leaves at the old rate where a loss has been proven and no report can count it.
+    function test_ProvenSlashingStopsThePathWithoutReports() external {
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(alice);
+        queue.request(1 ether, alice);
+        vm.warp(block.timestamp + STALE_AFTER);
+        vm.assertEq(queue.finalizable(), 1);
+        vm.prank(prover);
+        vault.noteSlashing();
+        uint256 until = vault.slashingPendingUntil();
+        vm.assertEq(until, block.timestamp + 45 days);
+        vm.assertEq(queue.finalizable(), 0);
+        IWithdrawalQueue.Request memory made = queue.getRequest(1);
+        (uint256 referenceTime, uint256 appliedAt) = vault.lastReport();
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IWithdrawalQueue.RequestNotCovered.selector, made.requestedAt, referenceTime, appliedAt
+            )
+        );
+        queue.finalize(1);
+        uint256 snapshot = vm.snapshotState();
+        vm.warp(until - 1);
+        vm.assertEq(queue.finalizable(), 0);
+        vm.warp(until);
+        vm.assertEq(queue.finalizable(), 1);
+        queue.finalize(1);
+        // a report that counts it opens the way
+        vm.revertToState(snapshot);
+        reportNow(0, 0, 0, 0);
+        vm.assertEq(queue.finalizable(), 1);
+        queue.finalize(1);
+    }
+
     function test_ConstructorRefusesSettingsThatMakeNoSense() external {
         _refuseConfig(1 gwei - 1, 1, 2);
         _refuseConfig(1 gwei, 0, 2);
