@@ -85,6 +85,9 @@ class Protocol:
     cover: ContractInstance
     registry: ContractInstance
     bonds: ContractInstance
+    proofs: ContractInstance
+    manager: ContractInstance
+    challenge: ContractInstance
     gateway: ContractInstance
     """The proxy, with the functions of the implementation."""
     gateway_implementation: ContractInstance
@@ -204,6 +207,9 @@ def bind(result: Result, who: Actors) -> Protocol:
         cover=at("CoverFund"),
         registry=at("OperatorRegistry"),
         bonds=at("OperatorBonds"),
+        proofs=at("BeaconProofs"),
+        manager=at("ValidatorManager"),
+        challenge=at("ReportChallenge"),
         gateway=at("WithdrawalGatewayProxy", "WithdrawalGateway"),
         gateway_implementation=at("WithdrawalGateway"),
         proxy_admin=from_abi(result.plan.addresses["ProxyAdmin"], PROXY_ADMIN_ABI),

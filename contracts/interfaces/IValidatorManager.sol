@@ -26,15 +26,18 @@ interface IValidatorManager is IOperatorStake {
         ABANDONED // nobody proved it in time; if it turns up with our credentials after all, it can still be proven
     }
 
-    /// @notice 4 + 1 + 1 + 5 + 5 + 8 + 8 = 32 bytes. asked <= staked
+    /// @notice Two slots: 4 + 1 + 1 + 5 + 4 + 4 + 4 + 8 = 31 bytes, and 8 + 5 that forced exits alone write. asked <= staked
     struct Validator {
         uint32 operator;
         Phase phase;
         bool slashed; // proven
         uint40 index; // in the beacon state, from the proof
-        uint32 preparedAt; uint32 endedAt; uint32 provenAt;
+        uint32 preparedAt; // seconds
+        uint32 endedAt; // seconds, when the preparation was proven, refused or abandoned
+        uint32 provenAt; // seconds
         uint64 staked; // gwei that the vault deposited for it, less what was consolidated away
         uint64 asked; // gwei of it that were asked back by force in parts
+        uint40 askedAt; // seconds, by force
     }
 
     struct TopUp {
@@ -42,10 +45,13 @@ interface IValidatorManager is IOperatorStake {
         uint64 amount; // gwei, at least 1 ether
     }
 
-    /// @notice A beacon block header and where the EIP-4788 contract has its root: the timestamp of the next block.
-    struct Anchor {
-        uint64 timestamp;
+    /// @notice What the beacon chain says of a validator.
+    struct Proof {
+        uint64 timestamp; // of the block that published the header's root (EIP-4788), seconds
         BeaconHeader header;
+        uint256 index;
+        ValidatorRecord record;
+        bytes32[] branch;
     }
 
     /// @notice The vault logs what it deposits for the key, here and in {stake}.
@@ -71,8 +77,6 @@ interface IValidatorManager is IOperatorStake {
     /// @notice The validator is in no phase in which that can be done.
     error PhaseUnexpected(bytes pubkey, Phase phase);
     error OperatorMismatch(bytes pubkey, uint256 operator, uint256 expected);
-    /// @notice The record that was proven is of another key.
-    error PubkeyMismatch(bytes proven, bytes expected);
     error CredentialsMismatch(bytes32 proven, bytes32 expected);
     /// @notice The record has our credentials: it can be proven.
     error CredentialsMatch();
@@ -102,24 +106,12 @@ interface IValidatorManager is IOperatorStake {
     function prepare(uint256 operator, bytes calldata pubkey, bytes calldata signature) external;
 
     /// @notice Prove that a prepared validator exists with our credentials. Anybody.
-    /// @dev Errors: {PhaseUnexpected}, {PubkeyMismatch}, {CredentialsMismatch}, those of {IBeaconProofs}.
-    function prove(
-        bytes calldata pubkey,
-        Anchor calldata anchor,
-        uint256 index,
-        ValidatorRecord calldata record,
-        bytes32[] calldata branch
-    ) external;
+    /// @dev Errors: {PhaseUnexpected}, {CredentialsMismatch}, those of {IBeaconProofs}.
+    function prove(Proof calldata proof) external;
 
     /// @notice Prove that the key of a preparation has other credentials: its operator's bond answers for 1 ether. Anybody.
-    /// @dev Errors: {PhaseUnexpected}, {PubkeyMismatch}, {CredentialsMatch}, those of {IBeaconProofs}.
-    function refuse(
-        bytes calldata pubkey,
-        Anchor calldata anchor,
-        uint256 index,
-        ValidatorRecord calldata record,
-        bytes32[] calldata branch
-    ) external;
+    /// @dev Errors: {PhaseUnexpected}, {CredentialsMatch}, those of {IBeaconProofs}.
+    function refuse(Proof calldata proof) external;
 
     /// @notice End a preparation that nobody proved for {ABANDON_AFTER}: its operator's bond answers for 1 ether. Anybody.
     /// @dev Errors: {PhaseUnexpected}, {NotAbandonedYet}.
@@ -163,35 +155,18 @@ interface IValidatorManager is IOperatorStake {
 
     /// @notice Prove that a validator was slashed: opens a case against its operator's bond and stops finalisation without
     /// reports until one counts it. Anybody, once.
-    /// @dev Errors: {PhaseUnexpected}, {SlashingKnown}, {NotSlashed}, {PubkeyMismatch}, those of {IBeaconProofs}.
-    function proveSlashed(
-        bytes calldata pubkey,
-        Anchor calldata anchor,
-        ValidatorRecord calldata record,
-        bytes32[] calldata branch
-    ) external;
+    /// @dev Errors: {PhaseUnexpected}, {SlashingKnown}, {NotSlashed}, those of {IBeaconProofs}.
+    function proveSlashed(Proof calldata proof) external;
 
     /// @notice Prove that a validator has an exit epoch. Anybody.
-    /// @dev Errors: {PhaseUnexpected}, {NotExiting}, {PubkeyMismatch}, those of {IBeaconProofs}.
-    function proveExiting(
-        bytes calldata pubkey,
-        Anchor calldata anchor,
-        ValidatorRecord calldata record,
-        bytes32[] calldata branch
-    ) external;
+    /// @dev Errors: {PhaseUnexpected}, {NotExiting}, those of {IBeaconProofs}.
+    function proveExiting(Proof calldata proof) external;
 
     /// @notice Prove that a validator is past its withdrawable epoch and empty: it no longer counts as its operator's
     /// stake. Anybody.
     /// @param balances the chunk of four balances that its own is in
-    /// @dev Errors: {PhaseUnexpected}, {NotWithdrawable}, {BalanceLeft}, {PubkeyMismatch}, those of {IBeaconProofs}.
-    function proveGone(
-        bytes calldata pubkey,
-        Anchor calldata anchor,
-        ValidatorRecord calldata record,
-        bytes32[] calldata branch,
-        bytes32 balances,
-        bytes32[] calldata balanceBranch
-    ) external;
+    /// @dev Errors: {PhaseUnexpected}, {NotWithdrawable}, {BalanceLeft}, those of {IBeaconProofs}.
+    function proveGone(Proof calldata proof, bytes32 balances, bytes32[] calldata balanceBranch) external;
 
     // --- Governance ---
 
@@ -221,6 +196,7 @@ interface IValidatorManager is IOperatorStake {
 
     function proofs() external view returns (address);
     function validator(bytes calldata pubkey) external view returns (Validator memory);
+    /// @param keyHash keccak256 of the public key
     function record(bytes32 keyHash) external view returns (Validator memory);
     /// @notice Validators ever proven.
     function count() external view returns (uint256);

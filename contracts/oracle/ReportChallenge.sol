@@ -277,8 +277,8 @@ contract ReportChallenge is IReportChallenge {
             IValidatorManager.Validator memory entry = MANAGER.record(MANAGER.keyHashAt(position));
             if (entry.provenAt == 0) revert PositionOutOfBounds(position); // {challengeCount} is for that
             IBeaconProofs proofs = _requireHeader(report, evidence);
-            return proofs.verifyBalance(evidence.header, entry.index, evidence.balances, evidence.branch)
-                == opening.amount;
+            return
+                proofs.verifyBalance(evidence.header, entry.index, evidence.balances, evidence.branch) == opening.amount;
         }
         end += opening.deposits;
         if (position < end) {
@@ -290,8 +290,9 @@ contract ReportChallenge is IReportChallenge {
                 return false;
             }
             proofs.verifyPendingDeposit(evidence.header, index, evidence.deposit, evidence.branch);
-            return evidence.deposit.amount == opening.amount
-                && _isProven(keccak256(evidence.deposit.pubkey), _timeOf(report));
+            return
+                evidence.deposit.amount == opening.amount
+                    && _isProven(keccak256(evidence.deposit.pubkey), _timeOf(report));
         }
         end += opening.preparations;
         if (position < end) return opening.amount == PREPARATION && _isPrepared(opening.tag, _timeOf(report));
@@ -347,8 +348,7 @@ contract ReportChallenge is IReportChallenge {
             adds = adds && uint256(sum) + sibling.sum == sibling.total;
             sum = sibling.total;
         }
-        bytes32 root =
-            sha256(abi.encodePacked(node, report.validators, opening.deposits, opening.preparations, sum));
+        bytes32 root = sha256(abi.encodePacked(node, report.validators, opening.deposits, opening.preparations, sum));
         if (root != report.balancesRoot) revert BalancesRootMismatch(root, report.balancesRoot);
         adds = adds && sum == report.consensusBalance;
     }
@@ -363,13 +363,10 @@ contract ReportChallenge is IReportChallenge {
     }
 
     /// @dev Reverts unless `neighbours` show that the leaves [start, end) rise past `tag` without having it.
-    function _requireGap(
-        Report calldata report,
-        Opening[] calldata neighbours,
-        uint256 start,
-        uint256 end,
-        bytes32 tag
-    ) private pure {
+    function _requireGap(Report calldata report, Opening[] calldata neighbours, uint256 start, uint256 end, bytes32 tag)
+        private
+        pure
+    {
         Opening calldata first = neighbours[0];
         Opening calldata last = neighbours[neighbours.length - 1];
         _open(report, first);

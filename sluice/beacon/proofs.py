@@ -5,8 +5,10 @@ root of the state. :func:`full_branch` has them as any other verifier wants them
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Final
+
+from pydantic.alias_generators import to_camel
 
 from sluice.beacon import ssz
 from sluice.beacon.containers import BlockHeader, PendingDeposit, ValidatorRecord
@@ -43,6 +45,10 @@ class StateLayout:
     def as_tuple(self) -> tuple[int, ...]:
         """As contracts take it."""
         return astuple(self)
+
+    def as_mapping(self) -> dict[str, int]:
+        """By the names of the Solidity struct."""
+        return {to_camel(name): value for name, value in asdict(self).items()}
 
 
 def layout(fork: Fork, preset: Preset, first_slot: Slot) -> StateLayout:
@@ -81,6 +87,15 @@ class ProofsConfig:
     end_slot: Slot
     slots_per_historical_root: int
     first_summary_slot: Slot
+
+    def as_mapping(self) -> dict[str, object]:
+        """As the constructor takes it, by name."""
+        return {
+            "layouts": [item.as_mapping() for item in self.layouts],
+            "endSlot": self.end_slot,
+            "slotsPerHistoricalRoot": self.slots_per_historical_root,
+            "firstSummarySlot": self.first_summary_slot,
+        }
 
     def as_tuple(self) -> tuple[list[tuple[int, ...]], int, int, int]:
         """As the constructor takes it."""

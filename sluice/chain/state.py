@@ -328,7 +328,7 @@ class BeaconState:
             v,
             slashed=True,
             balance=Gwei(v.balance - initial),
-            lost=initial,
+            lost=Gwei(initial),
             exit=min(v.exit, Epoch(self.epoch + self.rules.exit_epochs)),
             withdrawable=Epoch(self.epoch + SLASHED_EPOCHS),
             later_penalty=later_penalty,

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from sluice.beacon.proofs import ProofsConfig, layout
+from sluice.beacon.spec import PRESETS
 from sluice.deploy.addresses import create_address
+from sluice.units import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +34,9 @@ class Role(IntEnum):
     SEALED = 6
     """Held by nobody: functions that must not be called."""
     RELEASER = 7
+    CHALLENGER = 8
+    PROVER = 9
+    KEEPER = 10
 
     @property
     def label(self) -> str:
@@ -160,11 +166,6 @@ def _split(context: Context) -> Values:
     }
 
 
-def validator_manager(context: Context) -> str:
-    """The depositor's account stands in for the contract until that is there."""
-    return context.addresses.get("ValidatorManager", context.params.governance.depositor.account)
-
-
 def _open_terms(terms: OpenTerms) -> Values:
     return {
         "stakeCap": terms.stake_cap // 10**18,
@@ -218,6 +219,51 @@ def _vault_state(context: Context) -> Values:
     }
 
 
+def _proofs(context: Context) -> ProofsConfig:
+    beacon = context.params.beacon
+    preset = PRESETS[beacon.preset]
+    return ProofsConfig(
+        tuple(layout(each.fork, preset, Slot(each.slot)) for each in beacon.forks),
+        Slot(beacon.end_slot),
+        preset.slots_per_historical_root,
+        Slot(beacon.capella_slot),
+    )
+
+
+def _challenge_arguments(context: Context) -> Values:
+    challenge = context.params.challenge
+    return {
+        "config": {
+            "token": context["StakedEther"],
+            "vault": context["StakingVault"],
+            "oracle": context["ReportOracle"],
+            "manager": context["ValidatorManager"],
+            "bond": challenge.bond,
+            "delay": challenge.delay,
+            "answerTime": challenge.answer_time,
+            "demandFee": challenge.demand_fee,
+        }
+    }
+
+
+def _manager_arguments(context: Context) -> Values:
+    validators = context.params.validators
+    return {
+        "config": {
+            "authority": context[ACCESS],
+            "vault": context["StakingVault"],
+            "queue": context["WithdrawalQueue"],
+            "gateway": context[PROXY],
+            "registry": context["OperatorRegistry"],
+            "bonds": context["OperatorBonds"],
+            "proofs": context["BeaconProofs"],
+            "slotsPerEpoch": PRESETS[context.params.beacon.preset].slots_per_epoch,
+            "abandonAfter": validators.abandon_after,
+            "overdueAfter": validators.overdue_after,
+        }
+    }
+
+
 def _oracle_arguments(context: Context) -> Values:
     oracle = context.params.oracle
     members, keys = _committee(context)
@@ -226,6 +272,7 @@ def _oracle_arguments(context: Context) -> Values:
             "authority": context[ACCESS],
             "vault": context["StakingVault"],
             "limits": context["ReportLimits"],
+            "challenge": context["ReportChallenge"],
             "genesisTime": context.resolved.genesis_time,
             "secondsPerSlot": oracle.slot,
             "firstSlot": oracle.first_slot,
@@ -245,6 +292,7 @@ def _oracle_state(context: Context) -> Values:
         "authority": context[ACCESS],
         "vault": context["StakingVault"],
         "limits": context["ReportLimits"],
+        "CHALLENGE": context["ReportChallenge"],
         "GENESIS_TIME": context.resolved.genesis_time,
         "SECONDS_PER_SLOT": oracle.slot,
         "FIRST_SLOT": oracle.first_slot,
@@ -270,8 +318,8 @@ CATALOG: tuple[Entry, ...] = (
     ),
     Entry(
         PROXY_IMPLEMENTATION,
-        arguments=lambda c: {"vault_": c["StakingVault"], "manager_": validator_manager(c)},
-        state=lambda c: {"VAULT": c["StakingVault"], "MANAGER": validator_manager(c)},
+        arguments=lambda c: {"vault_": c["StakingVault"], "manager_": c["ValidatorManager"]},
+        state=lambda c: {"VAULT": c["StakingVault"], "MANAGER": c["ValidatorManager"]},
     ),
     Entry(
         PROXY,
@@ -315,6 +363,8 @@ CATALOG: tuple[Entry, ...] = (
             # with pauseStaking(0) a guardian could end a pause anyway
             "resumeStaking": Role.GUARDIAN,
             "depositToBeacon": Role.DEPOSITOR,
+            "noteSlashing": Role.PROVER,
+            "cancelUnvested": Role.CHALLENGER,
         },
     ),
     Entry(
@@ -350,6 +400,21 @@ CATALOG: tuple[Entry, ...] = (
             "removeMember": Role.GOVERNOR,
             "setQuorum": Role.GOVERNOR,
             "setLimits": Role.GOVERNOR,
+            "resume": Role.GOVERNOR,
+        },
+    ),
+    Entry(
+        "ReportChallenge",
+        arguments=_challenge_arguments,
+        state=lambda c: {
+            "token": c["StakedEther"],
+            "vault": c["StakingVault"],
+            "oracle": c["ReportOracle"],
+            "manager": c["ValidatorManager"],
+            "BOND": c.params.challenge.bond,
+            "DELAY": c.params.challenge.delay,
+            "ANSWER_TIME": c.params.challenge.answer_time,
+            "DEMAND_FEE": c.params.challenge.demand_fee,
         },
     ),
     Entry(
@@ -407,7 +472,7 @@ CATALOG: tuple[Entry, ...] = (
                 "token": c["StakedEther"],
                 "vault": c["StakingVault"],
                 "registry": c["OperatorRegistry"],
-                "manager": validator_manager(c),
+                "manager": c["ValidatorManager"],
                 "delay": c.params.bonds.delay,
                 "window": c.params.bonds.window,
             }
@@ -417,11 +482,44 @@ CATALOG: tuple[Entry, ...] = (
             "token": c["StakedEther"],
             "vault": c["StakingVault"],
             "registry": c["OperatorRegistry"],
-            "manager": validator_manager(c),
+            "manager": c["ValidatorManager"],
             "DELAY": c.params.bonds.delay,
             "WINDOW": c.params.bonds.window,
         },
         restricted={"cancel": Role.GUARDIAN, "setManager": Role.GOVERNOR},
+    ),
+    Entry(
+        "BeaconProofs",
+        arguments=lambda c: {"config": _proofs(c).as_mapping()},
+        state=lambda c: {
+            "END_SLOT": c.params.beacon.end_slot,
+            "SLOTS_PER_HISTORICAL_ROOT": _proofs(c).slots_per_historical_root,
+            "FIRST_SUMMARY_SLOT": c.params.beacon.capella_slot,
+            **{f"layoutAt({each.first_slot})": each.as_tuple() for each in _proofs(c).layouts},
+        },
+    ),
+    Entry(
+        "ValidatorManager",
+        arguments=_manager_arguments,
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "vault": c["StakingVault"],
+            "queue": c["WithdrawalQueue"],
+            "gateway": c[PROXY],
+            "registry": c["OperatorRegistry"],
+            "bonds": c["OperatorBonds"],
+            "proofs": c["BeaconProofs"],
+            "CREDENTIALS": _credentials(c[PROXY]),
+            "SLOTS_PER_EPOCH": PRESETS[c.params.beacon.preset].slots_per_epoch,
+            "ABANDON_AFTER": c.params.validators.abandon_after,
+            "OVERDUE_AFTER": c.params.validators.overdue_after,
+        },
+        restricted={
+            "stake": Role.KEEPER,
+            "requestExits": Role.KEEPER,
+            "consolidate": Role.KEEPER,
+            "setProofs": Role.GOVERNOR,
+        },
     ),
     Entry(
         "RebasingStakedEther",

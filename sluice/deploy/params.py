@@ -14,6 +14,7 @@ import yaml
 from eth_utils.crypto import keccak
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from sluice.beacon.spec import Fork
 from sluice.deploy.errors import ParamsError
 from sluice.deploy.quantities import Address, BasisPoints, Count, Seconds, Shares, Slots, Wei, parse_count
 
@@ -128,6 +129,41 @@ class Operators(_Section):
     member_cap: Wei = Field(ge=0, lt=2**32 * ETHER, multiple_of=ETHER)
 
 
+class ForkSlot(_Section):
+    fork: Fork
+    slot: Count = Field(ge=0, lt=2**64)
+
+
+class Beacon(_Section):
+    """The consensus layer, as far as proofs need it."""
+
+    preset: Literal["mainnet", "minimal"]
+    forks: tuple[ForkSlot, ...] = Field(min_length=1, max_length=4)
+    end_slot: Count = Field(ge=1, lt=2**64)
+    capella_slot: Count = Field(ge=0, lt=2**64)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        slots = [each.slot for each in self.forks]
+        if slots != sorted(set(slots)):
+            raise ValueError(f"forks: slots {slots} must rise")
+        if self.end_slot <= slots[-1]:
+            raise ValueError(f"end_slot {self.end_slot} must be after the newest fork's slot {slots[-1]}")
+        return self
+
+
+class Validators(_Section):
+    abandon_after: Seconds = Field(ge=DAY, le=180 * DAY)
+    overdue_after: Seconds = Field(ge=DAY, le=60 * DAY)
+
+
+class Challenge(_Section):
+    bond: Shares = Field(ge=0, lt=2**96)
+    delay: Seconds = Field(ge=7 * DAY, le=180 * DAY)
+    answer_time: Seconds = Field(ge=600, le=DAY)
+    demand_fee: Wei = Field(ge=0, le=ETHER)
+
+
 class Bonds(_Section):
     delay: Seconds = Field(ge=7 * DAY, le=180 * DAY)
     window: Seconds = Field(ge=3_600, le=30 * DAY)
@@ -168,7 +204,8 @@ class Governance(_Section):
     governor: Holder
     upgrader: Holder
     guardian: Immediate
-    depositor: Immediate
+    keeper: Immediate
+    depositor: Immediate | None = None
     registrar: Holder
     releaser: Holder
     target_admin_delay: Seconds = Field(ge=0, le=90 * DAY)
@@ -180,7 +217,8 @@ class Governance(_Section):
             self.governor.account,
             self.upgrader.account,
             self.guardian.account,
-            self.depositor.account,
+            self.keeper.account,
+            *([self.depositor.account] if self.depositor else []),
             self.registrar.account,
             self.releaser.account,
         )
@@ -197,7 +235,8 @@ class Governance(_Section):
             ("governor.grant_delay", self.governor.grant_delay),
             ("upgrader.grant_delay", self.upgrader.grant_delay),
             ("guardian.grant_delay", self.guardian.grant_delay),
-            ("depositor.grant_delay", self.depositor.grant_delay),
+            ("keeper.grant_delay", self.keeper.grant_delay),
+            ("depositor.grant_delay", self.depositor.grant_delay if self.depositor else 0),
             ("registrar.grant_delay", self.registrar.grant_delay),
             ("releaser.grant_delay", self.releaser.grant_delay),
         ):
@@ -225,8 +264,11 @@ class Params(_Section):
     oracle: Oracle
     report_limits: ReportLimits
     fee_split: FeeSplit
+    beacon: Beacon
     operators: Operators
+    validators: Validators
     bonds: Bonds
+    challenge: Challenge
     governance: Governance
 
     @model_validator(mode="after")
@@ -252,6 +294,18 @@ class Params(_Section):
             raise ValueError(
                 f"report_limits.maximum_age {limits.maximum_age} s must be at least half a frame ({frame // 2} s), "
                 "so that there is time to report"
+            )
+        longest = max(30 * DAY, frame) + self.challenge.answer_time
+        if self.challenge.delay < longest:
+            raise ValueError(
+                f"challenge.delay {self.challenge.delay} s must be at least {longest} s: a bond stays for as long as "
+                "what its member has signed can be challenged"
+            )
+        if not self.local and self.challenge.bond == 0:
+            raise ValueError("challenge.bond is 0: only on a local chain members answer for nothing")
+        if not self.local and self.governance.depositor is not None:
+            raise ValueError(
+                "governance.depositor: only a local chain has one; elsewhere the validator manager deposits"
             )
         if not self.local and self.external.weth is None:
             raise ValueError("external.weth is missing: only a local chain gets its own")

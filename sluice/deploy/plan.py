@@ -162,7 +162,7 @@ def make_plan(
         for name, role in target.restricted.items()
     ]
     managed = {r.target: r.address for r in restrictions}
-    grants = role_grants(params)
+    grants = role_grants(context)
     steps += _configuration(context, artifacts[ACCESS].abi, grants, restrictions, managed)
     checks = [
         *_state_checks(context, entries, derived, artifacts),
@@ -186,8 +186,10 @@ def make_plan(
     )
 
 
-def role_grants(params: Params) -> tuple[RoleGrant, ...]:
-    governance = params.governance
+def role_grants(context: Context) -> tuple[RoleGrant, ...]:
+    governance = context.params.governance
+    by_contracts = governance.governor.grant_delay  # what a contract holds acts at once
+    depositor = governance.depositor
     return (
         RoleGrant(
             Role.GOVERNOR, governance.governor.account, governance.governor.delay, governance.governor.grant_delay
@@ -196,7 +198,11 @@ def role_grants(params: Params) -> tuple[RoleGrant, ...]:
             Role.UPGRADER, governance.upgrader.account, governance.upgrader.delay, governance.upgrader.grant_delay
         ),
         RoleGrant(Role.GUARDIAN, governance.guardian.account, 0, governance.guardian.grant_delay),
-        RoleGrant(Role.DEPOSITOR, governance.depositor.account, 0, governance.depositor.grant_delay),
+        RoleGrant(Role.KEEPER, governance.keeper.account, 0, governance.keeper.grant_delay),
+        RoleGrant(Role.DEPOSITOR, context["ValidatorManager"], 0, by_contracts),
+        *([RoleGrant(Role.DEPOSITOR, depositor.account, 0, depositor.grant_delay)] if depositor else []),
+        RoleGrant(Role.PROVER, context["ValidatorManager"], 0, by_contracts),
+        RoleGrant(Role.CHALLENGER, context["ReportChallenge"], 0, by_contracts),
         RoleGrant(
             Role.REGISTRAR, governance.registrar.account, governance.registrar.delay, governance.registrar.grant_delay
         ),
@@ -384,7 +390,8 @@ def _state_checks(
     for source, abi in sources:
         for question, expected in source.state(context).items():
             name, _, inside = question.partition("(")
-            arguments = [inside.removesuffix(")")] if inside else []
+            inside = inside.removesuffix(")")
+            arguments = [int(inside) if inside.isdecimal() else inside] if inside else []
             yield _check(
                 source.name,
                 question,

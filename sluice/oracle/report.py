@@ -150,9 +150,7 @@ def lowest_total(vault: VaultView) -> int:
     return vault.total * (vault.supply - vault.open_shares) // vault.supply
 
 
-def build_report(
-    consensus: ConsensusView, vault: VaultView, limits: Limits, faults_before: Gwei = NO_GWEI
-) -> Report:
+def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits, faults_before: Gwei = NO_GWEI) -> Report:
     """The report for the reference slot of both views.
 
     A gain above the limit leaves ether behind, in this order and each as far as needed:

@@ -77,7 +77,7 @@ def test_loss_takes_bonds_then_unvested_then_cover_then_holders():
     now = START + DAY
     vault.report(ConsensusFigures(now, 66 * GWEI, 0, 64 * GWEI), now)  # 2 ether unvested
     later = now + DAY // 2
-    done = vault.report(ConsensusFigures(later, 61 * GWEI, 0, 64 * GWEI), later)
+    done = vault.report(ConsensusFigures(later, 61 * GWEI, 0, 64 * GWEI, faults=5 * GWEI), later)
     assert done.profit == -5 * ETHER
     # half has vested: the rate before was 101 / 100
     assert done.covered_by_bonds == 101 * ETHER // 100

@@ -77,6 +77,7 @@ def test_report_within_the_limits_says_all():
         validators=2,
         consensus_balance=ether_to_gwei("64.01"),
         provision=Gwei(0),
+        faults=Gwei(0),
         withdrawn=Gwei(0),
         deposited=ether_to_gwei(64),
         rewards=ether("0.002"),

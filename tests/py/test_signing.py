@@ -52,7 +52,7 @@ def test_digest_is_what_eip_712_says():
     )
     struct = keccak(
         encode(
-            ["bytes32", "uint64", "bytes32", "bytes32", *["uint64"] * 5, "uint96"],
+            ["bytes32", "uint64", "bytes32", "bytes32", *["uint64"] * 6, "uint96"],
             [type_hash, *REPORT.as_tuple()],
         )
     )

@@ -135,7 +135,8 @@ contract AuditTest is Deployment {
         (uint256 slot, uint256 time,,) = oracle.expected();
         (, uint256 deposited,,) = vault.consensus();
         publishRoot(time, bytes32(slot));
-        return Report(uint64(slot), bytes32(slot), 0, validators, balance, provision, 0, withdrawn, uint64(deposited), 0);
+        return
+            Report(uint64(slot), bytes32(slot), 0, validators, balance, provision, 0, withdrawn, uint64(deposited), 0);
     }
 
     /// @dev By the first `count` members' keys, in the order that the oracle asks for.
