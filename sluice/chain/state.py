@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from sluice.chain.interface import FAR_FUTURE, ChainSpec, Status, ValidatorInfo
-from sluice.oracle.balances import Leaf, balances_root
 from sluice.oracle.report import ConsensusView
+from sluice.oracle.tree import Deposit, Leaves, SumTree
 from sluice.units import GENESIS_SLOT, GWEI_PER_ETHER, NO_GWEI, Epoch, Gwei, Slot
 
 PPM: Final = 1_000_000
@@ -140,7 +140,7 @@ class Snapshot:
 
     def root(self) -> bytes:
         """Like the root of a beacon block: a commitment to the slot, the state and what came before."""
-        state = sha256(self.epoch.to_bytes(8, "little") + balances_root(self._leaves(None)))
+        state = sha256(self.epoch.to_bytes(8, "little") + SumTree(Leaves.of([v.balance for v in self.validators])).root)
         for v in self.validators:
             state.update(v.credentials + v.effective.to_bytes(8, "little") + bytes([v.slashed]))
             for epoch in (v.activation, v.exit, v.withdrawable):
@@ -156,26 +156,20 @@ class Snapshot:
         # who deposits first for a key decides whose it is
         for p in self.pending:
             known.setdefault(p.pubkey, p.credentials)
-        pending = sum(p.amount for p in self.pending if known[p.pubkey] == credentials)
+        pending = [Deposit(i, p.amount) for i, p in enumerate(self.pending) if known[p.pubkey] == credentials]
+        leaves = Leaves.of([v.balance for v in ours], pending)
         address = "0x" + credentials[12:].hex()
         return ConsensusView(
             slot=self.slot,
             beacon_root=self.root(),
-            balances_root=balances_root(self._leaves(credentials)),
+            balances_root=SumTree(leaves).root,
             validators=len(ours),
-            balance=Gwei(sum(v.balance for v in ours) + pending),
+            balance=leaves.total,
             provision=Gwei(sum(v.provision for v in ours)),
             faults=Gwei(sum(v.lost + v.provision for v in ours)),
             withdrawn=dict(self.withdrawn).get(address, Gwei(0)),
-            deposits=Gwei(sum(v.deposited for v in ours) + pending),
+            deposits=Gwei(sum(v.deposited for v in ours) + sum(each.amount for each in pending)),
         )
-
-    def _leaves(self, credentials: bytes | None) -> list[Leaf]:
-        return [
-            Leaf(v.index, v.pubkey, v.balance)
-            for v in self.validators
-            if credentials is None or v.credentials == credentials
-        ]
 
 
 @dataclass
