@@ -210,7 +210,7 @@ def report_of(protocol: Protocol, *, gain: int = 0, rewards: int = 0, **fields: 
         validators=protocol.oracle.validators(),
         consensus_balance=Gwei(figures["consensusBalance"]),
         provision=Gwei(0),
-        faults=Gwei(0),
+        faults=Gwei(figures["faults"]),
         withdrawn=Gwei(figures["withdrawn"]),
         deposited=Gwei(figures["deposited"]),
         rewards=Wei(rewards),

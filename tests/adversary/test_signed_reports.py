@@ -63,6 +63,7 @@ def successor(protocol, **changes):
         "authority": protocol.access.address,
         "vault": protocol.vault.address,
         "limits": oracle.limits(),
+        "challenge": oracle.CHALLENGE(),
         "genesisTime": oracle.GENESIS_TIME(),
         "secondsPerSlot": oracle.SECONDS_PER_SLOT(),
         "firstSlot": oracle.FIRST_SLOT(),

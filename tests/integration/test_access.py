@@ -32,6 +32,12 @@ AUTHORITY_ERRORS = {
     )
 }
 
+REPORT = "(uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint64,uint96)"
+OPENING = "(uint64,uint64,uint256,bytes32,uint64,(bytes32,uint64,uint64)[])"
+HEADER = "(uint64,uint64,bytes32,bytes32,bytes32)"
+EVIDENCE = f"({HEADER},bytes32,(bytes,bytes32,uint64,bytes32,uint64),uint64,bytes32[])"
+PROOF = f"(uint64,{HEADER},uint256,(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64),bytes32[])"
+
 # Functions for everybody: they act for the caller, or for somebody who signed or allowed it, or do what is due to all.
 # A function that is missing here must refuse a stranger.
 OPEN: Mapping[str, set[str]] = {
@@ -67,7 +73,34 @@ OPEN: Mapping[str, set[str]] = {
     "ReportLimits": set(),
     "ReportOracle": {
         # the quorum's signatures are in the arguments
-        "submit((uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint96),bytes[])",
+        f"submit({REPORT},bytes[])",
+    },
+    "ReportChallenge": {
+        # what is false is in the arguments; bonds go in for anybody and out to the caller
+        f"challengeCount({REPORT},bytes[])",
+        f"challengeLeaf({REPORT},bytes[],{OPENING},{EVIDENCE})",
+        f"challengeMissingDeposit({REPORT},bytes[],{OPENING}[],{EVIDENCE},uint256)",
+        f"challengeMissingPreparation({REPORT},bytes[],{OPENING}[],bytes32)",
+        f"challengeOrder({REPORT},bytes[],{OPENING},{OPENING})",
+        "charge(bytes32,bytes[])",
+        f"conclude({REPORT},uint256)",
+        f"demand({REPORT},uint256)",
+        "deposit(address,uint256)",
+        "depositEther(address)",
+        "requestWithdrawal(uint256)",
+        f"show({REPORT},{OPENING},uint256)",
+        "withdraw()",
+    },
+    "BeaconProofs": set(),
+    "ValidatorManager": {
+        # what the beacon chain says, what time says, and what is overdue
+        "abandon(bytes)",
+        "forceExits(uint256,bytes[])",
+        f"prove({PROOF})",
+        f"proveExiting({PROOF})",
+        f"proveGone({PROOF},bytes32,bytes32[])",
+        f"proveSlashed({PROOF})",
+        f"refuse({PROOF})",
     },
     "FeeSplitter": {"claim(uint8,address)", "claimCover()", "claimTreasury()", "distribute()"},
     "OperatorRegistry": {
@@ -200,12 +233,13 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("StakedEther", "burn(address,uint256)", "StakingVault"),
         ("StakedEther", "escrowFrom(address,uint256)", "WithdrawalQueue"),
         ("StakingVault", "redeem(uint256)", "WithdrawalQueue"),
-        ("StakingVault", "report((uint40,uint64,uint64,uint64,uint64,uint96))", "ReportOracle"),
+        ("StakingVault", "report((uint40,uint64,uint64,uint64,uint64,uint64,uint96))", "ReportOracle"),
         ("StakingVault", "receiveSweep()", "WithdrawalGatewayProxy"),
         ("StakingVault", "receiveRewards()", "RewardsVault"),
         ("RewardsVault", "pull(uint256)", "StakingVault"),
         ("CoverFund", "cover(uint256)", "StakingVault"),
         ("OperatorBonds", "cover(uint256)", "StakingVault"),
+        ("ReportOracle", "halt()", "ReportChallenge"),
     ):
         table[name, signature] = error("CallerNotAllowed(address,address)", stranger, address[allowed])
     manager = protocol.gateway.MANAGER()
@@ -215,8 +249,7 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
     ):
         table["WithdrawalGateway", signature] = error("CallerNotAllowed(address,address)", stranger, manager)
 
-    report = "(uint64,bytes32,bytes32,uint64,uint64,uint64,uint64,uint64,uint96)"
-    table["ReportOracle", f"vote({report})"] = error("KeyNotMember(address)", stranger)
+    table["ReportOracle", f"vote({REPORT})"] = error("KeyNotMember(address)", stranger)
     table["ReportOracle", "rotateKey(address)"] = error("MemberUnknown(address)", stranger)
 
     # nobody runs validators yet; for operators that are there see test_operator_registry.py and test_bonds.py
@@ -228,6 +261,8 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("OperatorRegistry", "acceptRewards(uint256)"),
         ("OperatorBonds", "requestWithdrawal(uint256,uint256)"),
         ("OperatorBonds", "cancelWithdrawal(uint256)"),
+        ("ValidatorManager", "prepare(uint256,bytes,bytes)"),
+        ("ValidatorManager", "requestOwnExits(uint256,bytes[],uint64[])"),
     ):
         table[name, signature] = nobody
     table["OperatorBonds", "openCase(uint256,uint256,uint256)"] = error(
@@ -319,6 +354,9 @@ def test_J3_ether_sent_to_a_contract_does_what_is_documented(protocol: Protocol)
         "FeeSplitter": b"",
         "OperatorRegistry": b"",
         "OperatorBonds": b"",
+        "BeaconProofs": b"",
+        "ReportChallenge": b"",
+        "ValidatorManager": b"",
         "RebasingStakedEther": b"",
         "WrappedEther": None,  # wraps for the sender
         "AsyncRedeemVault": not_accepted,

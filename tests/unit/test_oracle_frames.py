@@ -179,6 +179,7 @@ def config(protocol: Any, **changes: Any) -> dict[str, Any]:
         "authority": protocol.access,
         "vault": protocol.vault,
         "limits": protocol.limits,
+        "challenge": protocol.challenge,
         "genesisTime": now() - 120,
         "secondsPerSlot": SLOT,
         "firstSlot": 0,

@@ -394,6 +394,7 @@ def test_A9_fees_are_never_more_than_their_part_of_all_gains(fee, staked, gains)
                 "referenceTime": process.now,
                 "consensusBalance": 0,
                 "provision": 0,
+                "faults": 0,
                 "withdrawn": 0,
                 "deposited": 0,
                 "rewards": gain,

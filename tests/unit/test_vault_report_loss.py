@@ -131,10 +131,10 @@ class Expected:
                 moved(cover, vault, self.cover_given),
                 vault.LossCovered(module=cover, shares=self.cover_given, assets=self.by_cover),
             ]
-        if self.burnt:
-            events.append(moved(vault, ZERO, self.burnt))
         if self.shared:
             events.append(vault.LossShared(assets=self.shared))
+        if self.burnt:
+            events.append(moved(vault, ZERO, self.burnt))
         return [
             *events,
             vault.Reported(
@@ -243,7 +243,14 @@ def test_loss_equals_the_model(protocol, vault, token, staker, bonds):
     at = now() + 77
     tx = report_as_oracle(protocol, gain=-LOSS, at=at)
     outcome = model.report(
-        ConsensusFigures(at, 960 * GWEI + model.profit - LOSS // GWEI, withdrawn=0, deposited=960 * GWEI), at
+        ConsensusFigures(
+            at,
+            960 * GWEI + model.profit - LOSS // GWEI,
+            withdrawn=0,
+            deposited=960 * GWEI,
+            faults=LOSS // GWEI,
+        ),
+        at,
     )
     assert outcome.covered_by_bonds > 0
     assert outcome.covered_by_unvested > 0
@@ -331,7 +338,7 @@ def test_A9_loss_mints_no_fee(protocol, vault, token, staker):
 
 @pytest.mark.parametrize("rewards", [0, LOSS - 1, LOSS, LOSS + 1, LOSS + ETHER])
 def test_loss_and_rewards_of_one_report_are_set_against_each_other(protocol, vault, token, staker, bonds, rewards):
-    """Bonds pay for the net loss alone; a fee is taken from the net gain alone."""
+    """Bonds pay for what was at fault, whatever else was gained; a fee is taken from the net gain alone."""
     token.transfer(bonds, 20 * ETHER, sender=staker)
     give_ether(protocol.rewards, rewards)
     held, fees = token.balanceOf(bonds), token.balanceOf(protocol.splitter)
@@ -341,7 +348,9 @@ def test_loss_and_rewards_of_one_report_are_set_against_each_other(protocol, vau
     report_as_oracle(protocol, gain=-LOSS, rewards=rewards)
     given = held - token.balanceOf(bonds)
     minted = token.balanceOf(protocol.splitter) - fees
-    assert given == (math.ceil(-net / rate) if net < 0 else 0)
+    assert given == math.ceil(LOSS / rate)
+    assert vault.unvested() == LOSS + net - max(0, net // 10)
+    assert vault.unrecovered() == 0
     assert minted == (math.floor((net // 10) / rate) if net > 0 else 0)
     assert vault.supply() == supply - given + minted
     assert vault.buffer() == vault.balance

@@ -299,7 +299,7 @@ contract WithdrawalQueueTest is Deployment {
         vm.assertEq(queue.finalizable(), 1);
     }
 
-    /// @dev F6: nobody leaves at the old rate where a loss has been proven and no report can count it.
+    /// @dev Nobody leaves at the old rate where a loss has been proven and no report can count it.
     function test_ProvenSlashingStopsThePathWithoutReports() external {
         vm.warp(block.timestamp + 1 days);
         vm.prank(alice);
