@@ -48,6 +48,8 @@ class Beacon:
 
     validators: list[MadeValidator] = field(default_factory=list)
     deposits: list[MadeDeposit] = field(default_factory=list)
+    crowd: int = 0
+    """How many validators of nobody's come behind them."""
 
     def index(self, pubkey: bytes) -> int:
         return next(i for i, each in enumerate(self.validators) if each.pubkey == pubkey)
@@ -58,8 +60,8 @@ class Beacon:
 
     def tree(self, slot: int) -> StateTree:
         """The state after the block of ``slot``."""
-        made = np.zeros(len(self.validators), VALIDATOR_COLUMNS)
-        for row, each in zip(made, self.validators, strict=True):
+        made = np.zeros(len(self.validators) + self.crowd, VALIDATOR_COLUMNS)
+        for row, each in zip(made, self.validators, strict=False):
             row["pubkey"], row["credentials"] = np.void(each.pubkey), np.void(each.credentials)
             row["effective_balance"], row["slashed"] = each.effective, each.slashed
             row["exit_epoch"], row["withdrawable_epoch"] = each.exit, each.withdrawable
@@ -67,7 +69,8 @@ class Beacon:
         for row, item in zip(pending, self.deposits, strict=True):
             row["pubkey"], row["credentials"] = np.void(item.pubkey), np.void(item.credentials)
             row["amount"] = item.amount
-        balances = np.array([each.balance for each in self.validators], "<u8")
+        balances = np.zeros(len(made), "<u8")
+        balances[: len(self.validators)] = [each.balance for each in self.validators]
         number = slot.to_bytes(8, "little")
         data = serialize(
             beacon_state("fulu", MINIMAL),

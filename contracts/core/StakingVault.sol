@@ -233,9 +233,8 @@ contract StakingVault is IStakingVault, AccessManaged {
     }
 
     /// @inheritdoc IStakingVault
-    function depositable() public view returns (uint256) {
-        uint256 owed = previewMint(IWithdrawalQueue(QUEUE).openShares());
-        return Math.saturatingSub(buffer(), owed);
+    function depositable() external view returns (uint256) {
+        return _depositable(_consensus);
     }
 
     /// @inheritdoc IStakingVault
@@ -428,13 +427,14 @@ contract StakingVault is IStakingVault, AccessManaged {
 
     /// @inheritdoc IStakingVault
     function depositToBeacon(BeaconDeposit[] calldata deposits) external restricted notReporting {
-        uint256 available = depositable();
+        Consensus memory side = _consensus;
+        uint256 available = _depositable(side);
         uint256 sum;
         for (uint256 i = 0; i < deposits.length; ++i) {
             sum += deposits[i].amount;
         }
         if (sum * GWEI > available) revert BufferTooLow(sum * GWEI, available);
-        _consensus.deposited = (_consensus.deposited + sum).toUint64();
+        _consensus.deposited = (side.deposited + sum).toUint64();
 
         for (uint256 i = 0; i < deposits.length; ++i) {
             BeaconDeposit calldata item = deposits[i];
@@ -592,6 +592,13 @@ contract StakingVault is IStakingVault, AccessManaged {
         return uint256(int256(side.profit) + int256(uint256(side.deposited)) - int256(uint256(side.swept))) * GWEI;
     }
 
+    /// @dev The buffer less what open requests are worth, rounded up, wei.
+    function _depositable(Consensus memory side) private view returns (uint256) {
+        Pool memory pool = _pool;
+        uint256 owed = Math.ceilDiv(IWithdrawalQueue(QUEUE).openShares() * _total(pool, _frame), pool.supply);
+        return Math.saturatingSub(pool.pooled - _outside(side), owed);
+    }
+
     /// @dev Takes over the consensus side of a report into `side`.
     ///
     /// Sweeps take what lies in the gateway, whoever sent it, so a gift may have been swept where ether of the pool was
@@ -628,7 +635,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         private
         returns (uint256 unvested_)
     {
-        (uint256 paid, uint256 burnt) = _cover(bonds, faults, total, pool.supply);
+        (uint256 paid, uint256 burnt) = faults == 0 ? (0, 0) : _cover(bonds, faults, total, pool.supply);
         unvested_ = remaining + paid;
         if (profit < 0) {
             (uint256 taken, uint256 burntCover) = _lose(pool, uint256(-profit), unvested_, paid, total);

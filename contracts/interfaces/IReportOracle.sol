@@ -109,8 +109,8 @@ interface IReportOracle {
     function keyOf(address member) external view returns (address);
     function memberOf(address key) external view returns (address);
     function voteOf(address member) external view returns (bytes32 digest);
-    /// @notice Digest of the newest report that a vote of `member` has made count.
-    function answersFor(address member) external view returns (bytes32 digest);
+    /// @notice Whether `member` voted for the report with this digest, while it can be challenged.
+    function answersFor(address member, bytes32 digest_) external view returns (bool);
     function lastReferenceSlot() external view returns (uint256);
     /// @notice Validator count of the newest report.
     function validators() external view returns (uint256);

@@ -26,18 +26,18 @@ interface IValidatorManager is IOperatorStake {
         ABANDONED // nobody proved it in time; if it turns up with our credentials after all, it can still be proven
     }
 
-    /// @notice Two slots: 4 + 1 + 1 + 5 + 4 + 4 + 4 + 8 = 31 bytes, and 8 + 5 that forced exits alone write. asked <= staked
+    /// @notice 4 + 1 + 1 + 4 + 4 + 4 + 6 + 6 = 30 bytes, and 5 + 4 that are written once. asked <= staked
     struct Validator {
         uint32 operator;
         Phase phase;
         bool slashed; // proven
-        uint40 index; // in the beacon state, from the proof
         uint32 preparedAt; // seconds
         uint32 endedAt; // seconds, when the preparation was proven, refused or abandoned
+        uint32 askedAt; // seconds, by force
+        uint48 staked; // gwei that the vault deposited for it, less what was consolidated away
+        uint48 asked; // gwei of it that were asked back by force in parts
+        uint40 index; // in the beacon state, from the proof
         uint32 provenAt; // seconds
-        uint64 staked; // gwei that the vault deposited for it, less what was consolidated away
-        uint64 asked; // gwei of it that were asked back by force in parts
-        uint40 askedAt; // seconds, by force
     }
 
     struct TopUp {
@@ -54,8 +54,8 @@ interface IValidatorManager is IOperatorStake {
         bytes32[] branch;
     }
 
-    /// @notice The vault logs what it deposits for the key, here and in {stake}.
-    event Prepared(uint256 indexed operator, bytes pubkey);
+    /// @notice The vault logs the key and what it deposits, here and in {stake}. `keyHash` is keccak256 of the key.
+    event Prepared(uint256 indexed operator, bytes32 indexed keyHash);
     /// @notice `position` is its place in the order of the registry, which reports and forced exits follow.
     event Proven(uint256 indexed operator, bytes pubkey, uint256 index, uint256 position);
     event Refused(uint256 indexed operator, bytes pubkey, bytes32 credentials);
@@ -202,8 +202,6 @@ interface IValidatorManager is IOperatorStake {
     function count() external view returns (uint256);
     /// @notice keccak256 of the public key of the validator that was proven as number `position`, from 0.
     function keyHashAt(uint256 position) external view returns (bytes32);
-    /// @notice Validators prepared and not proven, refused or abandoned; reports count 1 ether for each.
-    function prepared() external view returns (uint256);
     /// @notice Position of the validator at which the next forced exit begins.
     function exitCursor() external view returns (uint256);
     /// @notice What was asked by force and has not come yet. Whatever arrives at the gateway counts, for the oldest first;

@@ -408,7 +408,7 @@ contract ReportChallenge is IReportChallenge {
         }
         address[] memory members = ORACLE.members();
         for (uint256 i = 0; i < members.length; ++i) {
-            if (ORACLE.answersFor(members[i]) == digest) shares += _empty(digest, members[i]);
+            if (ORACLE.answersFor(members[i], digest)) shares += _empty(digest, members[i]);
         }
         if (shares == 0) return;
         uint256 reward = shares * REWARD / BPS;

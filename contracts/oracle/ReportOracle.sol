@@ -75,8 +75,8 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     mapping(address member => address) public keyOf;
     /// @inheritdoc IReportOracle
     mapping(address member => bytes32) public voteOf;
-    /// @inheritdoc IReportOracle
-    mapping(address member => bytes32) public answersFor;
+    /// @dev a vote for the newest report, after another one has replaced it
+    mapping(address member => bytes32) private _answered;
     /// @dev of keys that were rotated or removed; nobody else can have them, so what they signed stays its member's
     mapping(address key => address) private _formerly;
 
@@ -117,19 +117,15 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         State memory state = _state;
         _requireExpected(state, report.referenceSlot);
         bytes32 digest_ = digest(report);
+        _keepAnswer(member);
         voteOf[member] = digest_;
         emit Voted(member, digest_, report.referenceSlot);
 
-        address[] memory all = _members.values();
         uint256 count;
-        for (uint256 i = 0; i < all.length; ++i) {
-            if (voteOf[all[i]] == digest_) ++count;
+        for (uint256 i = 0; i < _members.length(); ++i) {
+            if (voteOf[_members.at(i)] == digest_) ++count;
         }
-        if (count < state.quorum) return;
-        for (uint256 i = 0; i < all.length; ++i) {
-            if (voteOf[all[i]] == digest_) answersFor[all[i]] = digest_;
-        }
-        _apply(state, report, digest_);
+        if (count >= state.quorum) _apply(state, report, digest_);
     }
 
     // --- Members ---
@@ -216,6 +212,11 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         address key = _recover(digest_, signature, 0);
         member = memberOf[key];
         return member == address(0) ? _formerly[key] : member;
+    }
+
+    /// @inheritdoc IReportOracle
+    function answersFor(address member, bytes32 digest_) external view returns (bool) {
+        return voteOf[member] == digest_ || _answered[member] == digest_;
     }
 
     /// @inheritdoc IReportOracle
@@ -359,7 +360,14 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
     function _retire(address member, address key) private {
         delete memberOf[key];
         _formerly[key] = member;
+        _keepAnswer(member);
         delete voteOf[member];
+    }
+
+    /// @dev Before a vote goes: it may stand under the report that can still be challenged.
+    function _keepAnswer(address member) private {
+        bytes32 vote_ = voteOf[member];
+        if (vote_ != 0 && vote_ == newest) _answered[member] = vote_;
     }
 
     /// @dev members / 2 < quorum <= members

@@ -29,11 +29,10 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         uint32 validators;
     }
 
-    /// @dev 20 + 4 + 4 + 4 = 32 bytes. cursor < count, or both are 0
+    /// @dev 20 + 4 + 4 = 28 bytes. cursor < count, or both are 0
     struct State {
         IBeaconProofs proofs;
         uint32 count; // validators ever proven
-        uint32 prepared;
         uint32 cursor; // position
     }
 
@@ -125,12 +124,11 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         _requireRoom(operator, stake_, cap, bond);
 
         stakeOf[operator] = stake_;
-        ++_state.prepared;
         entry.operator = operator.toUint32();
         entry.phase = Phase.PREPARED;
         entry.preparedAt = uint32(block.timestamp);
-        entry.staked = uint64(MIN_DEPOSIT);
-        emit Prepared(operator, pubkey);
+        entry.staked = uint48(MIN_DEPOSIT);
+        emit Prepared(operator, keccak256(pubkey));
         BeaconDeposit[] memory deposits = new BeaconDeposit[](1);
         deposits[0] = BeaconDeposit(pubkey, signature, uint64(MIN_DEPOSIT));
         VAULT.depositToBeacon(deposits);
@@ -151,7 +149,6 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         Stake memory stake_ = stakeOf[operator];
         if (phase == Phase.PREPARED) {
             --stake_.prepared;
-            --state.prepared;
             entry.endedAt = uint32(block.timestamp);
         }
         ++stake_.validators;
@@ -282,7 +279,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         if (from.phase != Phase.PROVEN) revert PhaseUnexpected(source, from.phase);
         if (to.phase != Phase.PROVEN) revert PhaseUnexpected(target, to.phase);
         if (keccak256(source) == keccak256(target)) revert SameValidator(source);
-        uint64 staked = from.staked;
+        uint48 staked = from.staked;
         from.staked = 0;
         from.asked = 0;
         _fill(to, target, staked);
@@ -374,11 +371,6 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     }
 
     /// @inheritdoc IValidatorManager
-    function prepared() external view returns (uint256) {
-        return _state.prepared;
-    }
-
-    /// @inheritdoc IValidatorManager
     function exitCursor() external view returns (uint256) {
         return _state.cursor;
     }
@@ -461,14 +453,13 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         entry.phase = phase;
         entry.endedAt = uint32(block.timestamp);
         --stakeOf[operator].prepared;
-        --_state.prepared;
         BONDS.openCase(operator, MIN_DEPOSIT, PREPARATION_CASE);
     }
 
     function _fill(Validator storage entry, bytes calldata pubkey, uint64 amount) private {
         uint256 staked = uint256(entry.staked) + amount;
         if (staked > MAX_STAKE) revert StakeAboveMaximum(pubkey, staked, MAX_STAKE);
-        entry.staked = uint64(staked); // <= MAX_STAKE
+        entry.staked = uint48(staked); // <= MAX_STAKE
     }
 
     function _addStake(uint256 operator, uint256 amount) private {
@@ -509,23 +500,22 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     /// @return amount for the request; 0 is the exit
     /// @return expected what will come of it; 0 where it is skipped
     function _ask(Validator storage entry, uint256 left) private returns (uint64 amount, uint64 expected) {
-        Validator memory entry_ = entry;
-        if (entry_.staked < MIN_ACTIVE) return (0, 0);
-        uint64 rest = entry_.staked - entry_.asked; // >= MIN_ACTIVE
-        if (entry_.phase == Phase.PROVEN && left < rest && rest > MIN_ACTIVE) {
+        Phase phase = entry.phase;
+        uint48 staked = entry.staked;
+        uint48 asked_ = entry.asked;
+        if (staked < MIN_ACTIVE) return (0, 0);
+        uint64 rest = staked - asked_; // >= MIN_ACTIVE
+        if (phase == Phase.PROVEN && left < rest && rest > MIN_ACTIVE) {
             amount = uint64(Math.min(left, rest - MIN_ACTIVE)); // < rest
             expected = amount;
-            entry.asked = entry_.asked + amount;
-        } else if (
-            entry_.phase == Phase.PROVEN
-                || (entry_.phase == Phase.ASKED && block.timestamp >= entry_.askedAt + ASK_EXPIRY)
-        ) {
+            entry.asked = asked_ + uint48(amount);
+        } else if (phase == Phase.PROVEN || (phase == Phase.ASKED && block.timestamp >= entry.askedAt + ASK_EXPIRY)) {
             expected = rest;
             entry.phase = Phase.ASKED;
         } else {
             return (0, 0);
         }
-        entry.askedAt = uint40(block.timestamp);
+        entry.askedAt = uint32(block.timestamp);
     }
 
     /// @dev Takes off what has arrived and what has expired.

@@ -12,8 +12,10 @@ from eth_account import Account
 from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Slot, Wei
+from tests.challenging import Committee, ForgedTree, flat
 from tests.gas.table import CORE_ISSUE, commit, committed, complaints, render
 from tests.helpers import publish_root
+from tests.made import MadeValidator, prove, pubkey_of
 from tests.protocol import Protocol
 
 ETHER = 10**18
@@ -30,6 +32,7 @@ class Bench:
         self.keys = [Account.from_key(key.private_key) for key in protocol.actors.keys]
         self.consensus = Gwei(0)
         self.withdrawn = Gwei(0)
+        self.committee: Committee
 
     def gas(self, operation: str, receipt: object) -> None:
         self.figures[operation] = receipt.gas_used
@@ -123,20 +126,45 @@ def measure_queue(b: Bench) -> None:
 
 
 def measure_exits(b: Bench) -> None:
-    """By the account that stands in for the validator manager, in a block of its own, on storage that has been used."""
-    gateway, manager = b.p.gateway, b.p.actors.depositor
-    keys = [bytes([n]) * 48 for n in range(1, 12)]
+    """By the keeper, and forced by a stranger; each in a block of its own, on storage that has been used."""
+    p, stranger = b.p, b.p.actors.stranger
+    keys = b.committee.keys
+    predeploy = "0x00000961Ef480Eb55e80D19ad83579A64c007002"
+    for slot in range(4, 4 + 3 * 16):  # requests of blocks before lie there
+        parameters = [predeploy, f"0x{slot:064x}", f"0x{1:064x}"]
+        ape.chain.provider.make_request("anvil_setStorageAt", parameters)
+    rest = p.vault.depositable() // 10**9
+    p.vault.depositToBeacon([(b"\x77" * 48, b"\x77" * 96, rest)], sender=p.actors.depositor)
+
+    def empty() -> None:
+        for slot in range(4):  # excess, count, head, tail: as the end of the block before left them
+            parameters = [predeploy, f"0x{slot:064x}", f"0x{0:064x}"]
+            ape.chain.provider.make_request("anvil_setStorageAt", parameters)
 
     def ask(count: int) -> int:
-        for slot in range(4):  # excess, count, head, tail: as the end of the block before left them
-            parameters = ["0x00000961Ef480Eb55e80D19ad83579A64c007002", f"0x{slot:064x}", f"0x{0:064x}"]
-            ape.chain.provider.make_request("anvil_setStorageAt", parameters)
-        return int(gateway.requestWithdrawals(keys[:count], [0] * count, manager, sender=manager, value=count).gas_used)
+        empty()
+        amounts = [0] * count
+        keeper = p.actors.depositor
+        return int(p.manager.requestExits(keys[:count], amounts, sender=keeper, value=count).gas_used)
 
-    ask(11)
-    one, eleven = ask(1), ask(11)
-    b.figures["EIP-7002 request through the gateway, one"] = one
-    b.figures["EIP-7002 request, each further"] = round((eleven - one) / 10)
+    one, nine = ask(1), ask(9)
+    b.figures["EIP-7002 request by the keeper, one"] = one
+    b.figures["EIP-7002 request, each further"] = round((nine - one) / 8)
+
+    def force(count: int) -> int:
+        empty()
+        wanted = 40 * count * ETHER
+        p.queue.request(wanted, p.actors.staker, sender=p.actors.staker)
+        ape.chain.mine(deltatime=8 * 86_400)
+        cursor = p.manager.exitCursor()
+        tx = p.manager.forceExits(p.queue.lastRequestId(), keys[cursor : cursor + count], sender=stranger, value=count)
+        assert len(tx.events.filter(p.manager.ExitForced)) == count
+        return int(tx.gas_used)
+
+    force(1)
+    one, six = force(1), force(6)
+    b.figures["exit forced by a stranger, one"] = one
+    b.figures["exit forced, each further"] = round((six - one) / 5)
 
 
 def measure_deployment(b: Bench) -> None:
@@ -144,11 +172,63 @@ def measure_deployment(b: Bench) -> None:
     b.figures["deploy everything"] = sum(contracts[name].gas_used for name in CORE_ISSUE)
 
 
+def measure_validators(b: Bench) -> None:
+    """Proofs from a state with a million validators, as mainnet has them."""
+    p = b.p
+    found = Committee.found(p, validators=1, prepared=0)
+    b.committee = found
+    operator, key = 1, pubkey_of("measured")
+    b.gas("prepare a validator, with its deposit", p.manager.prepare(operator, key, bytes(96), sender=p.actors.other))
+    credentials = bytes(p.vault.CREDENTIALS())
+    found.beacon.validators.append(MadeValidator(key, credentials, balance=10**9, effective=10**9))
+    found.beacon.crowd = 10**6
+    b.gas("prove a validator", prove(p, found.beacon, key))
+    found.keys.append(key)
+    found.beacon.crowd = 0
+    for number in range(10):
+        more = pubkey_of(f"more {number}")
+        p.manager.prepare(operator, more, bytes(96), sender=p.actors.other)
+        found.beacon.validators.append(MadeValidator(more, credentials, balance=10**9, effective=10**9))
+        prove(p, found.beacon, more)
+        found.keys.append(more)
+
+    def top_up(keys: list[bytes]) -> int:
+        return int(p.manager.stake([(each, 40 * 10**9) for each in keys], sender=p.actors.depositor).gas_used)
+
+    top_up(found.keys[1:2])
+    one, nine = top_up(found.keys[1:2]), top_up(found.keys[2:11])
+    b.figures["top-up of one validator"] = one
+    b.figures["top-up, each further"] = round((nine - one) / 8)
+
+
+def measure_challenge(b: Bench) -> None:
+    """A false balance among a thousand, proven from a state with a million; five members pay."""
+    p, found = b.p, b.committee
+    found.beacon.crowd = 10**6
+    leaves = found.leaves()
+    items = flat(leaves)
+    items[1] = (bytes(32), items[1][1] + 10**9)
+    items[2] = (bytes(32), 0)
+    items[2] = (bytes(32), p.vault.outside() // 10**9 - sum(amount for _, amount in items))  # no gain, no loss
+    # the committee says that there are a thousand: each further level of the tree costs what these do
+    items += [(bytes(32), 0)] * (1_000 - len(items))
+    tree = ForgedTree(items, (len(leaves.balances), len(leaves.deposits), 1_000 - len(leaves.balances)))
+    _, deposited, swept, _ = p.vault.consensus()
+    given = found.report(tree, withdrawn=swept, consensus_balance=tree.total, deposited=deposited)
+    report, signatures = given.as_tuple(), found.submit(given)
+    evidence = found.balance(found.keys[1])
+    opening = tree.open(1).as_tuple()
+    b.gas("challenge", p.challenge.challengeLeaf(report, signatures, opening, evidence, sender=p.actors.stranger))
+    assert p.oracle.halted()
+
+
 STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_user_calls,
     measure_reports,
     measure_queue,
+    measure_validators,
     measure_exits,
+    measure_challenge,
     measure_deployment,
 )
 

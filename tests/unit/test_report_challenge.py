@@ -492,12 +492,13 @@ def test_voters_answer_as_signers_do(protocol, committee, challenge, stranger):
     for key in who.keys[:5]:
         protocol.oracle.vote(given.as_tuple(), sender=key)
     digest_ = protocol.oracle.newest()
-    assert [protocol.oracle.answersFor(member) for member in who.members] == [digest_] * 5 + [bytes(32)] * 4
+    assert [protocol.oracle.answersFor(member, digest_) for member in who.members] == [True] * 5 + [False] * 4
     # a vote for the next report does not take the answer back, nor does another key
     protocol.oracle.rotateKey(who.other, sender=who.members[0])
     evidence = committee.balance(committee.keys[1])
     advance_frame(protocol)
     protocol.oracle.vote(report_of(protocol).as_tuple(), sender=who.keys[1])
+    assert protocol.oracle.voteOf(who.members[1]) != digest_
     tx = challenge.challengeLeaf(given.as_tuple(), [], opened(tree, 1), evidence, sender=stranger)
     charged = {event.member for event in tx.events if event.event_name == "BondCharged"}
     assert charged == {member.address for member in who.members[:5]}
