@@ -105,7 +105,7 @@ class Committee:
             made.keys.append(key)
         if validators:
             top_ups = [(key, 31 * ETHER) for key in made.keys]
-            protocol.act(who.depositor, protocol.manager.stake, top_ups)
+            protocol.manager.stake(top_ups, sender=who.depositor)
             for key in made.keys:
                 made.beacon.change(key, effective=32 * ETHER)
         # the first of them still has its top-up pending; two of strangers' are for nobody of ours

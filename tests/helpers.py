@@ -102,7 +102,7 @@ def stake(protocol: Protocol, who: AccountAPI, assets: int, receiver: Any = None
 def deposit_to_beacon(protocol: Protocol, *gwei: int) -> ReceiptAPI:
     """Send buffer to the real deposit contract, one deposit per amount; it checks no keys."""
     deposits = [(bytes([0x80 + index]) * 48, bytes([0xC0 + index]) * 96, amount) for index, amount in enumerate(gwei)]
-    return protocol.act(protocol.actors.depositor, protocol.vault.depositToBeacon, deposits)
+    return protocol.vault.depositToBeacon(deposits, sender=protocol.actors.depositor)
 
 
 def send_raw(sender: AccountAPI, target: Any, signature: str, *args: Any) -> ReceiptAPI:

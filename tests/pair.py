@@ -108,6 +108,7 @@ class Captured:
     open_shares: int
     deposited: int
     rewards: int
+    faults: int  # gwei, ever
 
 
 @dataclass
@@ -180,7 +181,6 @@ class Pair:
             validators=side.count,
             balance=Gwei(side.balance),
             provision=Gwei(side.provision),
-            faults=Gwei(side.faults),
             withdrawn=Gwei(side.paid),
             deposits=Gwei(self.vault.deposited + side.foreign),
         )
@@ -193,6 +193,7 @@ class Pair:
             open_shares=read(at.queue, "openShares"),
             deposited=self.vault.deposited,
             rewards=self.rewards,
+            faults=side.faults,
         )
 
     # --- Both at once ---
@@ -479,7 +480,7 @@ class Pair:
             self.tick(max(1, seen.time + self.site.limits.min_age - self.now))
             if self.captured is seen:
                 break
-        report = build_report(seen.consensus, self.vault_view(), self.site.limits, Gwei(self.faults))
+        report = build_report(seen.consensus, self.vault_view(), self.site.limits, Gwei(seen.faults - self.faults))
         model.received = model.swept + self.gateway // GWEI
         figures = ConsensusFigures(
             reference_time=seen.time,
@@ -507,7 +508,7 @@ class Pair:
             lambda: self.chain.write(at.stranger, at.oracle, "submit", report.as_tuple(), signatures),
         )
         assert outcome is not None, "an honest report was refused"
-        self.faults = seen.consensus.faults
+        self.faults = seen.faults
         self.rewards -= report.rewards
         self.profits += outcome.profit
         swept = model.sweepable(self.gateway)

@@ -51,7 +51,7 @@ class World:
         """The vault pays the deposit contract for new keys, gwei each."""
         pubkeys = [pubkey(first + n) for n in range(len(amounts))]
         deposits = [(key, sha256(key).digest() * 3, amount) for key, amount in zip(pubkeys, amounts, strict=True)]
-        self.protocol.act(self.protocol.actors.depositor, self.protocol.vault.depositToBeacon, deposits)
+        self.protocol.vault.depositToBeacon(deposits, sender=self.protocol.actors.depositor)
         self.layer.sync()
         return pubkeys
 

@@ -93,6 +93,7 @@ class SmallCore:
                     "vestingPeriod": VESTING,
                     "limitBurst": 50_000_000 * ETHER,
                     "limitGrowth": 0,
+                    "depositors": [],
                 },
                 value=SEED,
             ),

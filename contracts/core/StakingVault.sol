@@ -69,6 +69,7 @@ contract StakingVault is IStakingVault, AccessManaged {
         uint256 vestingPeriod; // seconds
         uint256 limitBurst; // wei
         uint256 limitGrowth; // wei a second
+        address[] depositors;
     }
 
     /// @notice Longest pause, seconds.
@@ -79,17 +80,17 @@ contract StakingVault is IStakingVault, AccessManaged {
     uint256 public constant MIN_SEED = 1 ether;
     /// @notice Holder of the shares of the seed.
     address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
-    /// @notice The stake limit grows for this long after a report, seconds: on an old rate little can be staked.
-    uint256 public constant LIMIT_WINDOW = 1 days;
+    /// @dev The stake limit grows for this long after a report, seconds: on an old rate little can be staked.
+    uint256 private constant LIMIT_WINDOW = 1 days;
     /// @notice The rewards of a report vest over the time it covers, from `VESTING_PERIOD` up to this, seconds.
     uint256 public constant MAX_VESTING_PERIOD = 30 days;
-    /// @notice Gas that a module gets to cover a loss; whoever sends the report must bring it.
-    uint256 public constant COVER_GAS = 1_000_000;
-    /// @notice How long a proven slashing that no report counts stops finalisation without reports, seconds: a slashed
+    /// @dev Gas that a module gets to cover a loss; whoever sends the report must bring it.
+    uint256 private constant COVER_GAS = 1_000_000;
+    /// @dev How long a proven slashing that no report counts stops finalisation without reports, seconds: a slashed
     /// validator is withdrawable 8,192 epochs (36.4 days) later.
-    uint256 public constant MAX_SLASHING_WAIT = 45 days;
-    /// @notice Gas that the gateway gets to hand over what it holds.
-    uint256 public constant SWEEP_GAS = 500_000;
+    uint256 private constant MAX_SLASHING_WAIT = 45 days;
+    /// @dev Gas that the gateway gets to hand over what it holds.
+    uint256 private constant SWEEP_GAS = 500_000;
 
     IStakedEther private immutable TOKEN;
     IRewardsVault private immutable REWARDS_VAULT;
@@ -123,12 +124,20 @@ contract StakingVault is IStakingVault, AccessManaged {
     uint40 private _slashingsSince;
     /// @inheritdoc IStakingVault
     address public cover;
+    /// @inheritdoc IStakingVault
+    mapping(address account => bool) public isDepositor;
 
     /// @dev Set while a report is applied: modules are called then, and nothing may stake or redeem in between.
     bool private transient _reporting;
 
     modifier onlyCaller(address allowed) {
         if (msg.sender != allowed) revert CallerNotAllowed(msg.sender, allowed);
+        _;
+    }
+
+    /// @dev As a role of the access manager it would cost four times as much.
+    modifier onlyDepositor() {
+        if (!isDepositor[msg.sender]) revert DepositorUnknown(msg.sender);
         _;
     }
 
@@ -154,6 +163,9 @@ contract StakingVault is IStakingVault, AccessManaged {
         bonds = config.bonds;
         cover = config.cover;
         _setFee(config.feeRecipient, config.fee);
+        for (uint256 i = 0; i < config.depositors.length; ++i) {
+            _setDepositor(config.depositors[i], true);
+        }
         _consensus.referenceTime = uint40(block.timestamp);
         _frame.vestingEnd = uint40(block.timestamp);
         _pool.pooled = msg.value.toUint96();
@@ -426,7 +438,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     function receiveRewards() external payable onlyCaller(address(REWARDS_VAULT)) {}
 
     /// @inheritdoc IStakingVault
-    function depositToBeacon(BeaconDeposit[] calldata deposits) external restricted notReporting {
+    function depositToBeacon(BeaconDeposit[] calldata deposits) external onlyDepositor notReporting {
         Consensus memory side = _consensus;
         uint256 available = _depositable(side);
         uint256 sum;
@@ -467,7 +479,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     }
 
     /// @inheritdoc IStakingVault
-    function noteSlashing() external restricted notReporting {
+    function noteSlashing() external onlyDepositor notReporting {
         if (slashingPendingUntil() == 0) _slashingsSince = uint40(block.timestamp);
         _slashingNotedAt = uint40(block.timestamp);
         emit SlashingNoted(slashingPendingUntil());
@@ -518,6 +530,11 @@ contract StakingVault is IStakingVault, AccessManaged {
         _requireModule(newCover);
         emit CoverChanged(cover, newCover);
         cover = newCover;
+    }
+
+    /// @inheritdoc IStakingVault
+    function setDepositor(address account, bool allowed) external restricted {
+        _setDepositor(account, allowed);
     }
 
     // --- Internal: stake ---
@@ -731,6 +748,11 @@ contract StakingVault is IStakingVault, AccessManaged {
         emit FeeChanged(feeRecipient, fee, recipient, newFee);
         feeRecipient = recipient;
         fee = uint16(newFee);
+    }
+
+    function _setDepositor(address account, bool allowed) private {
+        isDepositor[account] = allowed;
+        emit DepositorChanged(account, allowed);
     }
 
     /// @dev Zero switches a module off. An account without code cannot give shares, so it is a mistake.

@@ -65,6 +65,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     event OracleChanged(address oldOracle, address oracle);
     event BondsChanged(address oldBonds, address bonds);
     event CoverChanged(address oldCover, address cover);
+    event DepositorChanged(address indexed account, bool allowed);
     event FeeChanged(address oldRecipient, uint256 oldFee, address recipient, uint256 fee);
 
     // --- Errors ---
@@ -77,6 +78,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     error WrongValue(uint256 sent, uint256 expected);
     error RefundFailed(address receiver, uint256 amount);
     error CallerNotAllowed(address caller, address allowed);
+    error DepositorUnknown(address caller);
     error ReportInProgress();
     error BufferTooLow(uint256 needed, uint256 available);
     error SynchronousExitUnavailable();
@@ -136,6 +138,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @notice Most that can be staked now, wei; 0 while paused.
     function stakeLimit() external view returns (uint256);
     function stakingPausedUntil() external view returns (uint256);
+    function isDepositor(address account) external view returns (bool);
     /// @notice Who may report.
     function oracle() external view returns (address);
     /// @notice Covers what validators at fault lose (see {ILossCover}); zero where there is none.
@@ -160,7 +163,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @notice Ether that a report takes from the rewards vault. Rewards vault only.
     function receiveRewards() external payable;
 
-    /// @notice Pay the deposit contract with the vault's immutable credentials. Restricted.
+    /// @notice Pay the deposit contract with the vault's immutable credentials. Depositors only.
     /// @dev Errors: {BufferTooLow}, {PubkeyLengthInvalid}, {SignatureLengthInvalid}.
     function depositToBeacon(BeaconDeposit[] calldata deposits) external;
 
@@ -171,7 +174,7 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function cancelUnvested() external returns (uint256 cancelled);
 
     /// @notice Stop finalisation without reports until a report counts a slashing that was just proven, at most
-    /// {MAX_SLASHING_WAIT} from the first that none has counted. Restricted.
+    /// 45 days from the first that none has counted. Depositors only.
     function noteSlashing() external;
 
     // --- Governance (restricted) ---
@@ -185,6 +188,8 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     function setStakeLimit(uint256 burst, uint256 growth) external;
     /// @param fee share of a gain, basis points, at most {MAX_FEE}
     function setFee(address recipient, uint256 fee) external;
+    /// @notice Who may send buffer to the deposit contract and tell of slashings: the validator manager.
+    function setDepositor(address account, bool allowed) external;
     function setOracle(address newOracle) external;
     /// @notice Who covers what validators at fault lose (see {ILossCover}); zero for none.
     function setBonds(address bonds) external;

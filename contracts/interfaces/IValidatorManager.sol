@@ -67,6 +67,7 @@ interface IValidatorManager is IOperatorStake {
     event SlashingProven(uint256 indexed operator, bytes pubkey, uint256 loss);
     event Consolidated(bytes source, bytes target, uint256 staked);
     event ProofsChanged(address oldProofs, address proofs);
+    event KeeperChanged(address indexed account, bool allowed);
 
     error ConfigInvalid();
     error NotAContract(address account);
@@ -95,6 +96,7 @@ interface IValidatorManager is IOperatorStake {
     error OrderViolated(uint256 position, bytes32 given, bytes32 expected);
     error SameValidator(bytes pubkey);
     error EmptyBatch();
+    error KeeperUnknown(address caller);
 
     // --- From key to validator ---
 
@@ -117,7 +119,7 @@ interface IValidatorManager is IOperatorStake {
     /// @dev Errors: {PhaseUnexpected}, {NotAbandonedYet}.
     function abandon(bytes calldata pubkey) external;
 
-    /// @notice Top proven validators up from the buffer. Restricted (keeper). Operators are checked once for each run of
+    /// @notice Top proven validators up from the buffer. Keepers only. Operators are checked once for each run of
     /// their validators in the list.
     /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {AmountBelowMinimum}, {StakeAboveMaximum}, {OperatorInactive},
     /// {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow` of the vault.
@@ -125,13 +127,13 @@ interface IValidatorManager is IOperatorStake {
 
     // --- And back ---
 
-    /// @notice Ask for exits (amount 0) and partial withdrawals (gwei) by EIP-7002. Restricted (keeper). Ether sent beyond
-    /// the fees comes back.
-    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, those of {IWithdrawalGateway}.
+    /// @notice Ask for exits (amount 0) and partial withdrawals (gwei) by EIP-7002, also of validators with our credentials
+    /// that were never proven. Keepers only. Ether sent beyond the fees comes back.
+    /// @dev Errors: {EmptyBatch}, {KeeperUnknown}, those of {IWithdrawalGateway}.
     function requestExits(bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
     /// @notice The same for validators of `operator`. By the operator's manager.
-    /// @dev Errors: as {requestExits}, {CallerNotAllowed}, {OperatorMismatch}.
+    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {CallerNotAllowed}, {OperatorMismatch}, those of {IWithdrawalGateway}.
     function requestOwnExits(uint256 operator, bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
     /// @notice Force exits for what overdue requests still miss. Anybody; order and amounts are fixed. Validators come in
@@ -144,7 +146,7 @@ interface IValidatorManager is IOperatorStake {
     /// the queue, those of {IWithdrawalGateway}.
     function forceExits(uint256 requestId, bytes[] calldata pubkeys) external payable;
 
-    /// @notice Move one of our validators into another (EIP-7251). Restricted (keeper). Its stake counts for the target
+    /// @notice Move one of our validators into another (EIP-7251). Keepers only. Its stake counts for the target
     /// from now on; the source stays until it is proven gone. The consensus layer may ignore the request; then it can be
     /// made again.
     /// @dev Errors: {SameValidator}, {PhaseUnexpected}, {StakeAboveMaximum}, {OperatorInactive}, {StakeAboveCap},
@@ -172,6 +174,8 @@ interface IValidatorManager is IOperatorStake {
 
     /// @notice Replace the contract that verifies proofs, for a fork that moves what is proven. Restricted.
     function setProofs(address newProofs) external;
+    /// @notice Who may top up, ask for exits and consolidate. Restricted.
+    function setKeeper(address account, bool allowed) external;
 
     // --- Reading ---
 
@@ -195,6 +199,7 @@ interface IValidatorManager is IOperatorStake {
     function CREDENTIALS() external view returns (bytes32);
 
     function proofs() external view returns (address);
+    function isKeeper(address account) external view returns (bool);
     function validator(bytes calldata pubkey) external view returns (Validator memory);
     /// @param keyHash keccak256 of the public key
     function record(bytes32 keyHash) external view returns (Validator memory);

@@ -48,8 +48,8 @@ contract ReportOracle is IReportOracle, AccessManaged, EIP712 {
         "Report(uint64 referenceSlot,bytes32 beaconRoot,bytes32 balancesRoot,uint64 validators,uint64 consensusBalance,uint64 provision,uint64 faults,uint64 withdrawn,uint64 deposited,uint96 rewards)"
     );
 
-    /// @notice Most slots without a block behind a reference slot; after more the frame goes without a report.
-    uint256 public constant MAX_MISSED_SLOTS = 64;
+    /// @dev Most slots without a block behind a reference slot; after more the frame goes without a report.
+    uint256 private constant MAX_MISSED_SLOTS = 64;
     /// @notice Most members; the fallback vote counts them one by one.
     uint256 public constant MAX_MEMBERS = 32;
 

@@ -55,6 +55,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         uint256 slotsPerEpoch;
         uint256 abandonAfter; // seconds
         uint256 overdueAfter; // seconds
+        address[] keepers;
     }
 
     /// @inheritdoc IValidatorManager
@@ -94,6 +95,14 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     mapping(bytes32 keyHash => Validator) private _validators;
     /// @inheritdoc IValidatorManager
     mapping(uint256 position => bytes32) public keyHashAt;
+    /// @inheritdoc IValidatorManager
+    mapping(address account => bool) public isKeeper;
+
+    /// @dev As a role of the access manager it would cost four times as much.
+    modifier onlyKeeper() {
+        if (!isKeeper[msg.sender]) revert KeeperUnknown(msg.sender);
+        _;
+    }
 
     constructor(Config memory config) AccessManaged(config.authority) {
         if (config.slotsPerEpoch == 0 || config.abandonAfter == 0 || config.overdueAfter == 0) revert ConfigInvalid();
@@ -108,6 +117,9 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         OVERDUE_AFTER = config.overdueAfter;
         _state.proofs = IBeaconProofs(config.proofs);
         emit ProofsChanged(address(0), config.proofs);
+        for (uint256 i = 0; i < config.keepers.length; ++i) {
+            _setKeeper(config.keepers[i], true);
+        }
     }
 
     // --- From key to validator ---
@@ -188,7 +200,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
 
     /// @inheritdoc IValidatorManager
     /// @dev The consensus layer does not look at the signature of a deposit for a validator that exists.
-    function stake(TopUp[] calldata topUps) external restricted {
+    function stake(TopUp[] calldata topUps) external onlyKeeper {
         if (topUps.length == 0) revert EmptyBatch();
         BeaconDeposit[] memory deposits = new BeaconDeposit[](topUps.length);
         bytes memory signature = new bytes(96);
@@ -216,11 +228,9 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     // --- And back ---
 
     /// @inheritdoc IValidatorManager
-    function requestExits(bytes[] calldata pubkeys, uint64[] calldata amounts) external payable restricted {
+    /// @dev The consensus layer knows whose they are: only validators with the gateway's credentials follow.
+    function requestExits(bytes[] calldata pubkeys, uint64[] calldata amounts) external payable onlyKeeper {
         if (pubkeys.length == 0) revert EmptyBatch();
-        for (uint256 i = 0; i < pubkeys.length; ++i) {
-            _requireOurs(pubkeys[i]);
-        }
         GATEWAY.requestWithdrawals{value: msg.value}(pubkeys, amounts, msg.sender);
     }
 
@@ -273,7 +283,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     }
 
     /// @inheritdoc IValidatorManager
-    function consolidate(bytes calldata source, bytes calldata target) external payable restricted {
+    function consolidate(bytes calldata source, bytes calldata target) external payable onlyKeeper {
         Validator storage from = _entry(source);
         Validator storage to = _entry(target);
         if (from.phase != Phase.PROVEN) revert PhaseUnexpected(source, from.phase);
@@ -346,6 +356,11 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         if (newProofs.code.length == 0) revert NotAContract(newProofs);
         emit ProofsChanged(address(_state.proofs), newProofs);
         _state.proofs = IBeaconProofs(newProofs);
+    }
+
+    /// @inheritdoc IValidatorManager
+    function setKeeper(address account, bool allowed) external restricted {
+        _setKeeper(account, allowed);
     }
 
     // --- Reading ---
@@ -432,6 +447,11 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
 
     // --- Internal: validators ---
 
+    function _setKeeper(address account, bool allowed) private {
+        isKeeper[account] = allowed;
+        emit KeeperChanged(account, allowed);
+    }
+
     function _entry(bytes calldata pubkey) private view returns (Validator storage) {
         if (pubkey.length != 48) revert PubkeyLengthInvalid(pubkey.length);
         return _validators[keccak256(pubkey)];
@@ -480,16 +500,16 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     }
 
     function _roomOf(uint256 operator) private view returns (uint256 staked, uint256 weight, uint256 room) {
-        IOperatorRegistry.Operator memory record = REGISTRY.operator(operator);
+        IOperatorRegistry.Operator memory its = REGISTRY.operator(operator);
         Stake memory stake_ = stakeOf[operator];
         staked = stake_.staked;
-        weight = record.terms.weight;
-        if (!record.active) return (staked, weight, 0);
+        weight = its.terms.weight;
+        if (!its.active) return (staked, weight, 0);
         uint256 preparing = stake_.prepared * MIN_DEPOSIT;
-        uint256 most = Math.saturatingSub(record.terms.stakeCap * GWEI, preparing);
-        if (record.terms.bond != 0) {
+        uint256 most = Math.saturatingSub(its.terms.stakeCap * GWEI, preparing);
+        if (its.terms.bond != 0) {
             uint256 bond = VAULT.convertToAssets(BONDS.bondOf(operator).shares) / GWEI;
-            most = Math.min(most, Math.saturatingSub(bond, preparing) * BPS / record.terms.bond);
+            most = Math.min(most, Math.saturatingSub(bond, preparing) * BPS / its.terms.bond);
         }
         room = Math.saturatingSub(Math.min(most, stake_.validators * MAX_STAKE), staked);
     }

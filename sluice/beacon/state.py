@@ -53,6 +53,15 @@ KEPT: Final = (
 
 
 @dataclass(frozen=True)
+class ExecutionPayload:
+    """Of the execution payload header, what finds the block."""
+
+    number: int
+    timestamp: Timestamp
+    hash: bytes
+
+
+@dataclass(frozen=True)
 class BeaconState:
     """Columns are views of the bytes: nothing is copied, nothing can be written."""
 
@@ -83,6 +92,13 @@ class BeaconState:
     @property
     def genesis_time(self) -> Timestamp:
         return Timestamp(self.number("genesis_time"))
+
+    @property
+    def execution_block(self) -> "ExecutionPayload":
+        """The block of the execution layer that this is the state after."""
+        header = self.fields["latest_execution_payload_header"]
+        number, timestamp = (int.from_bytes(header[at : at + 8], "little") for at in (404, 428))
+        return ExecutionPayload(number, Timestamp(timestamp), bytes(header[472:504]))
 
     @property
     def genesis_validators_root(self) -> bytes:

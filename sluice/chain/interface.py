@@ -123,6 +123,10 @@ class ConsensusLayer(Protocol):
         """All validators with these credentials, as they were at a reference slot (or are at the newest)."""
         ...
 
+    def faults(self, before: Slot | None, slot: Slot, credentials: bytes) -> Gwei:
+        """What those of them at fault have lost from the report of slot ``before`` (None: ever) to ``slot``."""
+        ...
+
     def validators(self, credentials: bytes | None = None) -> Sequence[ValidatorInfo]:
         """As they are now, in the order of the registry; all, or those with these credentials."""
         ...

@@ -99,6 +99,10 @@ class StandIn:
     def view(self, slot: Slot, credentials: bytes) -> ConsensusView:
         return self._at(slot).snapshot.view(credentials)
 
+    def faults(self, before: Slot | None, slot: Slot, credentials: bytes) -> Gwei:
+        earlier = 0 if before is None else self._at(before).snapshot.faults(credentials)
+        return Gwei(max(0, self._at(slot).snapshot.faults(credentials) - earlier))
+
     def snapshot(self, slot: Slot) -> Snapshot:
         """Everything as it was at ``slot``."""
         return self._at(slot).snapshot

@@ -150,6 +150,10 @@ class Snapshot:
         header = self.slot.to_bytes(8, "little") + self.parent_root + state.digest() + self.body_root
         return sha256(header).digest()
 
+    def faults(self, credentials: bytes) -> Gwei:
+        """What slashings have cost ever, and will."""
+        return Gwei(sum(v.lost + v.provision for v in self.validators if v.credentials == credentials))
+
     def view(self, credentials: bytes) -> ConsensusView:
         ours = [v for v in self.validators if v.credentials == credentials]
         known = {v.pubkey: v.credentials for v in self.validators}
@@ -166,7 +170,6 @@ class Snapshot:
             validators=len(ours),
             balance=leaves.total,
             provision=Gwei(sum(v.provision for v in ours)),
-            faults=Gwei(sum(v.lost + v.provision for v in ours)),
             withdrawn=dict(self.withdrawn).get(address, Gwei(0)),
             deposits=Gwei(sum(v.deposited for v in ours) + sum(each.amount for each in pending)),
         )

@@ -84,7 +84,7 @@ class Setting:
             seconds_per_slot=params.oracle.slot,
             deposit_contract=params.external.deposit_contract,
             guardian=params.governance.guardian.account,
-            depositor=params.governance.keeper.account,
+            depositor=params.local_depositor or "",
             keys=[key for key in keys if key.address in wanted],
             quorum=params.oracle.quorum,
         )

@@ -29,14 +29,11 @@ class Role(IntEnum):
     GOVERNOR = 1
     UPGRADER = 2
     GUARDIAN = 3
-    DEPOSITOR = 4
     REGISTRAR = 5
     SEALED = 6
     """Held by nobody: functions that must not be called."""
     RELEASER = 7
     CHALLENGER = 8
-    PROVER = 9
-    KEEPER = 10
 
     @property
     def label(self) -> str:
@@ -176,6 +173,11 @@ def _open_terms(terms: OpenTerms) -> Values:
     }
 
 
+def _depositors(context: Context) -> list[str]:
+    depositor = context.params.local_depositor
+    return [context["ValidatorManager"], *([depositor] if depositor else [])]
+
+
 def _vault_arguments(context: Context) -> Values:
     vault = context.params.vault
     return {
@@ -195,6 +197,7 @@ def _vault_arguments(context: Context) -> Values:
             "vestingPeriod": vault.vesting_period,
             "limitBurst": vault.limit_burst,
             "limitGrowth": vault.limit_growth_per_second,
+            "depositors": _depositors(context),
         }
     }
 
@@ -216,6 +219,7 @@ def _vault_state(context: Context) -> Values:
         "cover": context["CoverFund"],
         "feeRecipient": context["FeeSplitter"],
         "fee": vault.fee,
+        **{f"isDepositor({account})": True for account in _depositors(context)},
     }
 
 
@@ -260,6 +264,7 @@ def _manager_arguments(context: Context) -> Values:
             "slotsPerEpoch": PRESETS[context.params.beacon.preset].slots_per_epoch,
             "abandonAfter": validators.abandon_after,
             "overdueAfter": validators.overdue_after,
+            "keepers": list(context.params.validators.keepers),
         }
     }
 
@@ -362,8 +367,7 @@ CATALOG: tuple[Entry, ...] = (
             "pauseStaking": Role.GUARDIAN,
             # with pauseStaking(0) a guardian could end a pause anyway
             "resumeStaking": Role.GUARDIAN,
-            "depositToBeacon": Role.DEPOSITOR,
-            "noteSlashing": Role.PROVER,
+            "setDepositor": Role.GOVERNOR,
             "cancelUnvested": Role.CHALLENGER,
         },
     ),
@@ -513,11 +517,10 @@ CATALOG: tuple[Entry, ...] = (
             "SLOTS_PER_EPOCH": PRESETS[c.params.beacon.preset].slots_per_epoch,
             "ABANDON_AFTER": c.params.validators.abandon_after,
             "OVERDUE_AFTER": c.params.validators.overdue_after,
+            **{f"isKeeper({account})": True for account in c.params.validators.keepers},
         },
         restricted={
-            "stake": Role.KEEPER,
-            "requestExits": Role.KEEPER,
-            "consolidate": Role.KEEPER,
+            "setKeeper": Role.GOVERNOR,
             "setProofs": Role.GOVERNOR,
         },
     ),

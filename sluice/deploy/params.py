@@ -155,6 +155,7 @@ class Beacon(_Section):
 class Validators(_Section):
     abandon_after: Seconds = Field(ge=DAY, le=180 * DAY)
     overdue_after: Seconds = Field(ge=DAY, le=60 * DAY)
+    keepers: tuple[Address, ...] = Field(min_length=1)
 
 
 class Challenge(_Section):
@@ -204,8 +205,6 @@ class Governance(_Section):
     governor: Holder
     upgrader: Holder
     guardian: Immediate
-    keeper: Immediate
-    depositor: Immediate | None = None
     registrar: Holder
     releaser: Holder
     target_admin_delay: Seconds = Field(ge=0, le=90 * DAY)
@@ -217,8 +216,6 @@ class Governance(_Section):
             self.governor.account,
             self.upgrader.account,
             self.guardian.account,
-            self.keeper.account,
-            *([self.depositor.account] if self.depositor else []),
             self.registrar.account,
             self.releaser.account,
         )
@@ -235,8 +232,6 @@ class Governance(_Section):
             ("governor.grant_delay", self.governor.grant_delay),
             ("upgrader.grant_delay", self.upgrader.grant_delay),
             ("guardian.grant_delay", self.guardian.grant_delay),
-            ("keeper.grant_delay", self.keeper.grant_delay),
-            ("depositor.grant_delay", self.depositor.grant_delay if self.depositor else 0),
             ("registrar.grant_delay", self.registrar.grant_delay),
             ("releaser.grant_delay", self.releaser.grant_delay),
         ):
@@ -257,6 +252,7 @@ class Params(_Section):
     chain_id: Count = Field(ge=1, lt=2**63)
     local: bool = False
     salt_namespace: str = Field(min_length=1, max_length=64)
+    local_depositor: Address | None = None
     treasury: Address
     external: External
     vault: Vault
@@ -303,10 +299,8 @@ class Params(_Section):
             )
         if not self.local and self.challenge.bond == 0:
             raise ValueError("challenge.bond is 0: only on a local chain members answer for nothing")
-        if not self.local and self.governance.depositor is not None:
-            raise ValueError(
-                "governance.depositor: only a local chain has one; elsewhere the validator manager deposits"
-            )
+        if not self.local and self.local_depositor is not None:
+            raise ValueError("local_depositor: elsewhere the validator manager alone deposits")
         if not self.local and self.external.weth is None:
             raise ValueError("external.weth is missing: only a local chain gets its own")
         if not self.local and self.oracle.genesis_time == "deployment":

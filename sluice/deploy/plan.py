@@ -188,8 +188,6 @@ def make_plan(
 
 def role_grants(context: Context) -> tuple[RoleGrant, ...]:
     governance = context.params.governance
-    by_contracts = governance.governor.grant_delay  # what a contract holds acts at once
-    depositor = governance.depositor
     return (
         RoleGrant(
             Role.GOVERNOR, governance.governor.account, governance.governor.delay, governance.governor.grant_delay
@@ -198,11 +196,7 @@ def role_grants(context: Context) -> tuple[RoleGrant, ...]:
             Role.UPGRADER, governance.upgrader.account, governance.upgrader.delay, governance.upgrader.grant_delay
         ),
         RoleGrant(Role.GUARDIAN, governance.guardian.account, 0, governance.guardian.grant_delay),
-        RoleGrant(Role.KEEPER, governance.keeper.account, 0, governance.keeper.grant_delay),
-        RoleGrant(Role.DEPOSITOR, context["ValidatorManager"], 0, by_contracts),
-        *([RoleGrant(Role.DEPOSITOR, depositor.account, 0, depositor.grant_delay)] if depositor else []),
-        RoleGrant(Role.PROVER, context["ValidatorManager"], 0, by_contracts),
-        RoleGrant(Role.CHALLENGER, context["ReportChallenge"], 0, by_contracts),
+        RoleGrant(Role.CHALLENGER, context["ReportChallenge"], 0, governance.governor.grant_delay),
         RoleGrant(
             Role.REGISTRAR, governance.registrar.account, governance.registrar.delay, governance.registrar.grant_delay
         ),

@@ -72,8 +72,6 @@ class ConsensusView:
     """Their balances and pending deposits."""
     provision: Gwei
     """Expected cost of slashings under way."""
-    faults: Gwei
-    """What validators at fault have ever lost, and will lose by ``provision``."""
     withdrawn: Gwei
     """Ever paid to the gateway by the consensus layer."""
     deposits: Gwei
@@ -150,7 +148,7 @@ def lowest_total(vault: VaultView) -> int:
     return vault.total * (vault.supply - vault.open_shares) // vault.supply
 
 
-def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits, faults_before: Gwei = NO_GWEI) -> Report:
+def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits, faults: Gwei = NO_GWEI) -> Report:
     """The report for the reference slot of both views.
 
     A gain above the limit leaves ether behind, in this order and each as far as needed:
@@ -159,10 +157,10 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits, fau
     2. ``withdrawn``: ether that came back through the gateway is counted later;
     3. ``provision``: at most what third parties have ever deposited for our validators is held back.
 
-    More validators than the limit lets appear are counted later too. What is still outside the limits after this
+    What is still outside the limits after this
     is no gift: the report says it, the contract refuses it, and governance looks (`ReportLimits.release`).
 
-    ``faults_before`` is what the consensus view of the report before said of faults.
+    ``faults`` is what validators at fault have lost since the report before, gains of others aside.
     """
     if vault.elapsed <= 0:
         raise ReportImpossibleError(
@@ -186,15 +184,14 @@ def build_report(consensus: ConsensusView, vault: VaultView, limits: Limits, fau
     foreign = max(0, consensus.deposits - vault.deposited)
     provision = Gwei(provision + min(excess - left, foreign))
 
-    known = vault.validators + limits.most_validator_change(vault.elapsed)
     return Report(
         reference_slot=consensus.slot,
         beacon_root=consensus.beacon_root,
         balances_root=consensus.balances_root,
-        validators=min(consensus.validators, known),
+        validators=consensus.validators,
         consensus_balance=consensus.balance,
         provision=provision,
-        faults=Gwei(max(0, consensus.faults - faults_before)),
+        faults=faults,
         withdrawn=withdrawn,
         deposited=vault.deposited,
         rewards=Wei(rewards),

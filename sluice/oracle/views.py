@@ -135,7 +135,7 @@ def prepare(layer: ConsensusLayer, node: Node, contracts: Contracts) -> Prepared
     vault = read_vault(node, contracts, stamp)
     limits = read_limits(node, contracts)
     previous = Slot(call(node, contracts.oracle, "lastReferenceSlot()", returns=["uint256"])[0])
-    before = layer.view(previous, contracts.credentials).faults if previous else Gwei(0)
-    report = build_report(consensus, vault, limits, before)
+    faults = layer.faults(previous or None, expected.slot, contracts.credentials)
+    report = build_report(consensus, vault, limits, faults)
     now = get_block(node).timestamp
     return Prepared(report, stamp, consensus, vault, limits, forecast(report, vault, limits, now))

@@ -40,7 +40,7 @@ ROWS = (
     Row("top-up, each further", 60_000, {"Lido": 50_817}),
     Row("EIP-7002 request by the keeper, one", 120_000, {"Lido": 304_095}),
     Row("EIP-7002 request, each further", 50_000, {"Lido": 98_000}),
-    Row("exit forced by a stranger, one", 150_000),
+    Row("exit forced by a stranger, one", 175_000),
     Row("exit forced, each further", 50_000),
     Row("challenge", 600_000),
     Row("wrap rslETH", 70_000, {"Lido": 91_782}),

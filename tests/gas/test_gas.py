@@ -178,7 +178,10 @@ def measure_validators(b: Bench) -> None:
     found = Committee.found(p, validators=1, prepared=0)
     b.committee = found
     operator, key = 1, pubkey_of("measured")
-    b.gas("prepare a validator, with its deposit", p.manager.prepare(operator, key, bytes(96), sender=p.actors.other))
+    b.gas(
+        "prepare a validator, with its deposit",
+        p.manager.prepare(operator, key, bytes(range(1, 97)), sender=p.actors.other),
+    )
     credentials = bytes(p.vault.CREDENTIALS())
     found.beacon.validators.append(MadeValidator(key, credentials, balance=10**9, effective=10**9))
     found.beacon.crowd = 10**6

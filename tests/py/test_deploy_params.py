@@ -152,7 +152,7 @@ def test_local_accounts_are_those_of_the_test_mnemonic() -> None:
     mnemonic = " ".join(["test"] * 11 + ["junk"])
     address = [Account.from_mnemonic(mnemonic, account_path=f"m/44'/60'/0'/0/{i}").address for i in range(28)]
     params = load_params(LOCAL)
-    assert list(params.governance.accounts) == [address[i] for i in (1, 2, 2, 3, 4, 4, 5, 2)]
+    assert list(params.governance.accounts) == [address[i] for i in (1, 2, 2, 3, 5, 2)]
     assert params.treasury == address[6]
     assert [each.member for each in params.oracle.members] == address[10:19]
     assert [each.key for each in params.oracle.members] == address[19:28]
@@ -232,9 +232,9 @@ def test_error_names_the_field(
 
 def test_public_network_needs_its_own_genesis_and_separate_keys(raw: dict[str, Any]) -> None:
     public = put(put(put(raw, "local", "false"), "external.weth", CHECKSUM), "challenge.bond", "10 slETH")
-    with pytest.raises(ParamsError, match=r"governance\.depositor: only a local chain has one"):
+    with pytest.raises(ParamsError, match=r"local_depositor: elsewhere the validator manager alone"):
         parse(public)
-    del public["governance"]["depositor"]
+    del public["local_depositor"]
     with pytest.raises(ParamsError, match=r"oracle\.genesis_time: only a local chain"):
         parse(public)
     public = put(public, "oracle.genesis_time", "1606824023")

@@ -29,7 +29,6 @@ CONSENSUS = ConsensusView(
     validators=2,
     balance=ether_to_gwei("64.01"),
     provision=Gwei(0),
-    faults=Gwei(0),
     withdrawn=Gwei(0),
     deposits=ether_to_gwei(64),
 )
@@ -210,15 +209,17 @@ def test_reference_time_must_rise():
         build_report(CONSENSUS, replace(VAULT, reference_time=VAULT.previous_time), LIMITS)
 
 
-@pytest.mark.parametrize(("seen", "reported"), [(101, 101), (102, 102), (103, 102), (9_999, 102)])
-def test_validators_beyond_the_limit_are_counted_later(seen, reported):
+@pytest.mark.parametrize("seen", [0, 2, 102, 103, 9_999])
+def test_validators_are_counted_as_they_are(seen):
+    """A count that is not what was proven could be challenged; one beyond the limit is refused, and governance looks."""
     report = build_report(replace(CONSENSUS, validators=seen), VAULT, LIMITS)
-    assert report.validators == reported
+    assert report.validators == seen
+    judged = forecast(report, VAULT, LIMITS, Timestamp(VAULT.reference_time + LIMITS.min_age))
+    assert bool(judged.violations) == (seen > 102)
 
 
-def test_validators_of_less_than_a_day_are_limited_as_a_day():
-    vault = replace(VAULT, reference_time=Timestamp(VAULT.previous_time + 60))
-    assert build_report(replace(CONSENSUS, validators=500), vault, LIMITS).validators == 102
+def test_faults_are_told_as_they_are():
+    assert build_report(CONSENSUS, VAULT, LIMITS, Gwei(77)).faults == 77
 
 
 def test_report_refuses_what_does_not_fit_its_fields():

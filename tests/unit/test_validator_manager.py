@@ -67,7 +67,7 @@ class Ours:
         return proof_of(tree, self.beacon.index(key), publish(self.protocol, tree, now()))
 
     def top_up(self, *items: tuple[bytes, int]) -> Any:
-        return self.protocol.act(self.who.depositor, self.manager.stake, [(key, amount) for key, amount in items])
+        return self.manager.stake([(key, amount) for key, amount in items], sender=self.who.depositor)
 
     def entry(self, key: bytes) -> Any:
         return self.manager.validator(key)
@@ -357,7 +357,7 @@ def test_top_ups_go_to_the_deposit_contract_in_one_transaction(protocol, ours, m
 def test_stake_is_the_keepers_alone(ours, manager, stranger):
     key = ours.proven("a")
     for account in (stranger, ours.who.other, ours.who.governor):
-        with reverts(manager.AccessManagedUnauthorized, caller=account):
+        with reverts(manager.KeeperUnknown, caller=account):
             manager.stake([(key, ETHER)], sender=account)
 
 
@@ -436,7 +436,7 @@ def test_keeper_and_operator_ask_for_exits(protocol, ours, manager, stranger):
     assert manager.asked() == 0, "only what is forced is waited for"
     with reverts(manager.CallerNotAllowed, caller=stranger, allowed=ours.who.other):
         manager.requestOwnExits(ours.operator, keys[:1], [0], sender=stranger, value=1)
-    with reverts(manager.AccessManagedUnauthorized, caller=ours.who.other):
+    with reverts(manager.KeeperUnknown, caller=ours.who.other):
         manager.requestExits(keys[:1], [0], sender=ours.who.other, value=1)
     for call, account in (
         (lambda k, s: manager.requestExits(k, [0] * len(k), sender=s, value=5), ours.who.depositor),
@@ -465,7 +465,7 @@ def test_consolidation_moves_the_stake(protocol, ours, manager):
     for source, target in ((pubkey_of("q"), a), (a, pubkey_of("q"))):
         with reverts(manager.PhaseUnexpected, pubkey=pubkey_of("q"), phase=NONE):
             manager.consolidate(source, target, sender=keeper, value=1)
-    with reverts(manager.AccessManagedUnauthorized, caller=who.other):
+    with reverts(manager.KeeperUnknown, caller=who.other):
         manager.consolidate(a, b, sender=who.other, value=1)
     tx = manager.consolidate(a, b, sender=keeper, value=1)
     assert tx.events.filter(manager.Consolidated) == [manager.Consolidated(a, b, 40 * ETHER)]
@@ -497,7 +497,7 @@ def three(ours):
     keys = [ours.proven(name, size) for name, size in sizes.items()]
     vault = ours.protocol.vault
     rest = vault.buffer() // 10**9 - 9 * ETHER
-    ours.protocol.act(who.depositor, vault.depositToBeacon, [(pubkey_of("sink"), SIGNATURE, rest)])
+    vault.depositToBeacon([(pubkey_of("sink"), SIGNATURE, rest)], sender=who.depositor)
     assert vault.buffer() == 9 * WEI
     return keys
 
@@ -594,7 +594,7 @@ def test_validators_that_leave_or_are_too_small_are_skipped(protocol, ours, mana
     manager.proveExiting(ours.proof(leaving), sender=stranger)
     vault = protocol.vault
     rest = vault.buffer() // 10**9
-    protocol.act(ours.who.depositor, vault.depositToBeacon, [(pubkey_of("sink"), SIGNATURE, rest)])
+    vault.depositToBeacon([(pubkey_of("sink"), SIGNATURE, rest)], sender=ours.who.depositor)
     overdue(ours, 50 * WEI)
     tx = manager.forceExits(1, [small, leaving, good], sender=stranger, value=9)
     assert forced(manager, tx) == [(good, 50 * ETHER + 1)]
@@ -710,6 +710,7 @@ def test_settings_that_make_no_sense(protocol, manager, field):
         "slotsPerEpoch": 32,
         "abandonAfter": 1,
         "overdueAfter": 1,
+        "keepers": [],
     } | {field: 0}
     with reverts(manager.ConfigInvalid):
         protocol.actors.deployer.deploy(ape.project.ValidatorManager, config)

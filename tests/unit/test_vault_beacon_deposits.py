@@ -154,7 +154,7 @@ def test_deposit_below_one_ether_is_refused_by_the_deposit_contract(vault, depos
 @pytest.mark.parametrize("caller", ["stranger", "staker", "admin", "governor", "guardian", "registrar"])
 def test_J3_only_the_depositor_deposits(protocol, vault, staker, caller):
     actor = getattr(protocol.actors, caller)
-    with reverts(vault.AccessManagedUnauthorized, caller=actor):
+    with reverts(vault.DepositorUnknown, caller=actor):
         vault.depositToBeacon([(PUBKEY, SIGNATURE, 32 * GWEI)], sender=actor)
 
 

@@ -194,7 +194,7 @@ def test_starved_report_fails_as_a_whole_or_takes_the_cover(protocol, vault, tok
         finally:
             ape.chain.restore(before)
 
-    with reverts(vault.GasTooLow, needed=vault.COVER_GAS()):
+    with reverts(vault.GasTooLow, needed=1_000_000):
         vault.report(report, sender=oracle, gas=1_000_000)
     low, high = 21_000, 2_000_000
     assert passes(high)
@@ -228,12 +228,9 @@ def raw(signature: str, *args) -> bytes:
 
 def test_H1_module_cannot_stake_report_or_redeem_while_a_report_runs(protocol, vault, token, staker, reentering):
     """Nothing that changes pool or frame runs before the report has written them."""
-    queue, access = protocol.queue, protocol.access
+    queue = protocol.queue
     queue.request(ETHER, staker, sender=staker)  # the running report covers it
-    role = access.getTargetFunctionRole(vault, vault.depositToBeacon.encode_input([])[:4])
-    access_admin = protocol.actors.admin
-    protocol.act(access_admin, access.grantRole, role, reentering, 0)
-    ape.chain.mine(deltatime=protocol.params.governance.depositor.grant_delay)
+    protocol.as_governor(vault.setDepositor, reentering, True)
     calls = {
         "stake": (vault, ETHER, vault.stake.encode_input(reentering, 0, ZERO)),
         "plain ether": (vault, ETHER, b""),

@@ -730,11 +730,12 @@ contract ProtocolHandler is Deployment {
         bytes memory notOracle = abi.encodeWithSelector(IStakingVault.CallerNotAllowed.selector, actor, address(oracle));
         bytes memory notQueue = abi.encodeWithSelector(IStakingVault.CallerNotAllowed.selector, actor, address(queue));
         bytes memory notVault = abi.encodeWithSelector(IStakingVault.CallerNotAllowed.selector, actor, address(vault));
+        bytes memory notDepositor = abi.encodeWithSelector(IStakingVault.DepositorUnknown.selector, actor);
         BeaconDeposit[] memory none;
         ConsensusReport memory empty;
         if (seed % 8 == 0) _refused(actor, 0, unauthorised, abi.encodeCall(vault.setFee, (actor, 1)));
         if (seed % 8 == 1) _refused(actor, 0, unauthorised, abi.encodeCall(vault.setOracle, (address(queue))));
-        if (seed % 8 == 2) _refused(actor, 0, unauthorised, abi.encodeCall(vault.depositToBeacon, (none)));
+        if (seed % 8 == 2) _refused(actor, 0, notDepositor, abi.encodeCall(vault.depositToBeacon, (none)));
         if (seed % 8 == 3) _refused(actor, 0, notOracle, abi.encodeCall(vault.report, (empty)));
         if (seed % 8 == 4) _refused(actor, 0, notQueue, abi.encodeWithSignature("redeem(uint256)", 1));
         if (seed % 8 == 5) _refused(actor, 0, notVault, address(token), abi.encodeCall(token.mint, (actor, 1)));

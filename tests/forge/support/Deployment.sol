@@ -49,10 +49,8 @@ abstract contract Deployment is Test {
 
     uint64 internal constant GOVERNOR = 1;
     uint64 internal constant GUARDIAN = 3;
-    uint64 internal constant DEPOSITOR = 4;
     uint64 internal constant REGISTRAR = 5;
     uint64 internal constant CHALLENGER = 8;
-    uint64 internal constant PROVER = 9;
 
     address internal governor;
     address internal guardian;
@@ -165,6 +163,8 @@ abstract contract Deployment is Test {
     }
 
     function vaultConfig() internal view returns (VaultConfig memory) {
+        address[] memory depositors = new address[](2);
+        (depositors[0], depositors[1]) = (depositor, prover);
         return VaultConfig({
             authority: address(access),
             token: address(token),
@@ -180,7 +180,8 @@ abstract contract Deployment is Test {
             minStake: MIN_STAKE,
             vestingPeriod: VESTING,
             limitBurst: BURST,
-            limitGrowth: GROWTH
+            limitGrowth: GROWTH,
+            depositors: depositors
         });
     }
 
@@ -308,8 +309,7 @@ abstract contract Deployment is Test {
         _role(address(vault), IStakingVault.setStakeLimit.selector, GOVERNOR);
         _role(address(vault), IStakingVault.pauseStaking.selector, GUARDIAN);
         _role(address(vault), IStakingVault.resumeStaking.selector, GUARDIAN);
-        _role(address(vault), IStakingVault.depositToBeacon.selector, DEPOSITOR);
-        _role(address(vault), IStakingVault.noteSlashing.selector, PROVER);
+        _role(address(vault), IStakingVault.setDepositor.selector, GOVERNOR);
         _role(address(vault), IStakingVault.cancelUnvested.selector, CHALLENGER);
         _role(address(oracle), oracle.resume.selector, GOVERNOR);
         _role(address(cover), cover.migrate.selector, GOVERNOR);
@@ -325,9 +325,7 @@ abstract contract Deployment is Test {
         _role(address(splitter), IFeeSplitter.setCover.selector, GOVERNOR);
         access.grantRole(GOVERNOR, governor, 0);
         access.grantRole(GUARDIAN, guardian, 0);
-        access.grantRole(DEPOSITOR, depositor, 0);
         access.grantRole(REGISTRAR, registrar, 0);
-        access.grantRole(PROVER, prover, 0);
         access.grantRole(CHALLENGER, address(challenge), 0);
     }
 

@@ -27,6 +27,7 @@ struct VaultConfig {
     uint256 vestingPeriod;
     uint256 limitBurst;
     uint256 limitGrowth;
+    address[] depositors;
 }
 
 /// @dev As in ReportOracle.
@@ -62,10 +63,7 @@ interface Vault is IStakingVault {
     function MAX_FEE() external view returns (uint256);
     function MIN_SEED() external view returns (uint256);
     function SEED_HOLDER() external view returns (address);
-    function LIMIT_WINDOW() external view returns (uint256);
     function MAX_VESTING_PERIOD() external view returns (uint256);
-    function COVER_GAS() external view returns (uint256);
-    function SWEEP_GAS() external view returns (uint256);
     function QUEUE() external view returns (address);
     function GATEWAY() external view returns (address);
     function CREDENTIALS() external view returns (bytes32);
@@ -76,7 +74,6 @@ interface Vault is IStakingVault {
     function fee() external view returns (uint16);
     function feeRecipient() external view returns (address);
     function unrecovered() external view returns (uint96);
-    function MAX_SLASHING_WAIT() external view returns (uint256);
     function authority() external view returns (address);
 }
 

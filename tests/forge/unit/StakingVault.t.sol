@@ -104,7 +104,6 @@ contract StakingVaultTest is Deployment {
         vm.assertEq(made.MAX_FEE(), 2_000);
         vm.assertEq(made.MIN_SEED(), 1 ether);
         vm.assertEq(made.SEED_HOLDER(), SEED_HOLDER);
-        vm.assertEq(made.LIMIT_WINDOW(), 1 days);
         vm.assertEq(made.authority(), address(access));
         vm.assertEq(IERC20(config.token).balanceOf(SEED_HOLDER), 3 ether);
     }
@@ -156,8 +155,6 @@ contract StakingVaultTest is Deployment {
         Vault made = Vault(payable(create(_vaultCode(config), 1 ether)));
         vm.assertEq(made.VESTING_PERIOD(), 30 days);
         vm.assertEq(made.MAX_VESTING_PERIOD(), 30 days);
-        vm.assertEq(made.COVER_GAS(), 1_000_000);
-        vm.assertEq(made.SWEEP_GAS(), 500_000);
     }
 
     function _refuseConfig(VaultConfig memory config) internal {
@@ -748,7 +745,7 @@ contract StakingVaultTest is Deployment {
         vm.startPrank(governor);
         vm.expectRevert(abi.encodeWithSelector(AccessManagedError.AccessManagedUnauthorized.selector, governor));
         vault.cancelUnvested();
-        vm.expectRevert(abi.encodeWithSelector(AccessManagedError.AccessManagedUnauthorized.selector, governor));
+        vm.expectRevert(abi.encodeWithSelector(IStakingVault.DepositorUnknown.selector, governor));
         vault.noteSlashing();
         vm.stopPrank();
     }
@@ -1283,11 +1280,10 @@ contract StakingVaultTest is Deployment {
         vm.startPrank(governor);
         vault.setBonds(address(module));
         vault.setOracle(address(module)); // so that it may report and only the guard refuses it
+        vault.setDepositor(address(module), true);
         vm.stopPrank();
-        access.grantRole(DEPOSITOR, address(module), 0);
         access.grantRole(GUARDIAN, address(module), 0);
         access.grantRole(GOVERNOR, address(module), 0);
-        access.grantRole(PROVER, address(module), 0);
         access.grantRole(CHALLENGER, address(module), 0);
         vm.deal(address(gateway), 3 ether);
         uint256 rate = vault.rate();
@@ -1493,7 +1489,7 @@ contract StakingVaultTest is Deployment {
             abi.encodeCall(vault.setOracle, (address(queue))),
             abi.encodeCall(vault.setBonds, (address(queue))),
             abi.encodeCall(vault.setCover, (address(queue))),
-            abi.encodeCall(vault.depositToBeacon, (new BeaconDeposit[](0)))
+            abi.encodeCall(vault.setDepositor, (alice, true))
         ];
         for (uint256 i = 0; i < calls.length; ++i) {
             vm.prank(alice);

@@ -1,0 +1,98 @@
+"""What slashings under way will still cost, by the formulas of the consensus specs (Electra and later).
+
+The initial penalty is taken at once and is in the balance already. What comes is the correlation penalty halfway to the
+withdrawable epoch (``process_slashings``), and what a validator that is not there loses every epoch until then
+(``get_flag_index_deltas``: source and target; ``get_inactivity_penalty_deltas``).
+"""
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import Final
+
+import numpy as np
+
+from sluice.beacon.state import BeaconState
+from sluice.units import Gwei
+
+INCREMENT: Final = 10**9
+PROPORTIONAL_SLASHING_MULTIPLIER: Final = 3
+MIN_SLASHING_PENALTY_QUOTIENT: Final = 4_096
+BASE_REWARD_FACTOR: Final = 64
+WEIGHT_DENOMINATOR: Final = 64
+MISSED_WEIGHT: Final = 14 + 26
+"""Source and target; a missed head costs nothing."""
+INACTIVITY_SCORE_BIAS: Final = 4
+INACTIVITY_PENALTY_QUOTIENT: Final = 2**24
+
+
+@dataclass(frozen=True)
+class Slashed:
+    """A slashed validator of ours."""
+
+    balance: Gwei
+    initial: Gwei
+    """Taken when it was slashed."""
+    provision: Gwei
+    """Still to come."""
+    gone: bool
+    """Withdrawable and empty."""
+
+    @property
+    def value(self) -> int:
+        """What will be left of it."""
+        return self.balance - self.provision
+
+
+def slashed_of(state: BeaconState, indices: "np.typing.NDArray[np.int64]") -> dict[int, Slashed]:
+    """Those of ``indices`` that are slashed, by index."""
+    validators = state.validators
+    chosen = [int(i) for i in indices if validators["slashed"][i]]
+    if not chosen:
+        return {}
+    epoch = state.slot // state.preset.slots_per_epoch
+    active = (validators["activation_epoch"] <= epoch) & (validators["exit_epoch"] > epoch)
+    total = max(INCREMENT, int(validators["effective_balance"][active].sum()))
+    found = {}
+    for index in chosen:
+        record = state.validator(index)
+        balance = state.balance(index)
+        left = max(0, record.withdrawable_epoch - epoch)
+        cost = _correlation(state, total, record.effective_balance, left)
+        cost += _absence(state, total, record.effective_balance, left, index)
+        found[index] = Slashed(
+            balance=balance,
+            initial=Gwei(record.effective_balance // MIN_SLASHING_PENALTY_QUOTIENT),
+            provision=Gwei(min(cost, balance)),
+            gone=left == 0 and balance == 0,
+        )
+    return found
+
+
+def lost_since(before: dict[int, Slashed], now: dict[int, Slashed]) -> Gwei:
+    """What they have lost from one report to the next, gains of others aside. What was withdrawn is no loss."""
+    total = 0
+    for index, each in now.items():
+        earlier = before.get(index)
+        if earlier is None:
+            total += each.initial + each.provision
+        elif not each.gone:
+            total += max(0, earlier.value - each.value)
+    return Gwei(total)
+
+
+def _correlation(state: BeaconState, total: int, effective: int, left: int) -> int:
+    """More by what others lost about the same time. Over when half of the time is."""
+    half = state.preset.epochs_per_slashings_vector // 2
+    if left < half:
+        return 0
+    slashings = int(state.column("slashings").sum())
+    adjusted = min(slashings * PROPORTIONAL_SLASHING_MULTIPLIER, total)
+    return adjusted // (total // INCREMENT) * (effective // INCREMENT)
+
+
+def _absence(state: BeaconState, total: int, effective: int, left: int, index: int) -> int:
+    reward = effective // INCREMENT * (INCREMENT * BASE_REWARD_FACTOR // isqrt(total))
+    missed = reward * MISSED_WEIGHT // WEIGHT_DENOMINATOR
+    score = int(state.column("inactivity_scores")[index])
+    leaking = effective * score // (INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT)
+    return (missed + leaking) * left

@@ -1,0 +1,152 @@
+"""Our validators and preparations, from the events of the validator manager; kept on disk, so each log is read once."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from eth_abi.abi import decode
+from eth_utils.crypto import keccak
+
+from sluice.chain.node import Node, call, get_block
+from sluice.files import write_atomically
+
+RANGE: Final = 10_000
+"""Blocks in one request; providers refuse more."""
+VERSION: Final = 1
+PREPARED: Final = keccak(text="Prepared(uint256,bytes32)")
+PROVEN: Final = keccak(text="Proven(uint256,bytes,uint256,uint256)")
+REFUSED: Final = keccak(text="Refused(uint256,bytes,bytes32)")
+ABANDONED: Final = keccak(text="Abandoned(uint256,bytes)")
+
+
+class RegistryError(Exception):
+    """What the events say is not what the contract says."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event, in the order of the chain."""
+
+    block: int
+    kind: str
+    operator: int
+    key_hash: str
+    pubkey: str = ""
+    index: int = -1
+
+
+@dataclass(frozen=True)
+class Ours:
+    """As of one block."""
+
+    pubkeys: tuple[bytes, ...]
+    """Of all proven validators, by position."""
+    indices: tuple[int, ...]
+    operators: tuple[int, ...]
+    preparations: dict[bytes, int]
+    """Key hash -> operator, of what is neither proven, refused nor abandoned."""
+
+
+class Registry:
+    """``path`` is a file of its own; without one everything is read anew. ``first`` is the manager's first block."""
+
+    def __init__(self, manager: str, first: int, path: Path | None = None) -> None:
+        self.manager = manager
+        self._first = first
+        self._path = path
+        self._block = first - 1
+        self._hash = ""
+        self._happenings: list[Happening] = []
+
+    def sync(self, node: Node, block: int) -> None:
+        """Read on up to ``block``, which must be final; after a reorganisation beyond finality, all anew."""
+        if self._block < self._first and self._path is not None and self._path.is_file():
+            self._load(self._path.read_text())
+        if self._hash and "0x" + get_block(node, self._block).hash.hex() != self._hash:
+            self._block, self._hash, self._happenings = self._first - 1, "", []
+        if block <= self._block:
+            return
+        for start in range(self._block + 1, block + 1, RANGE):
+            self._happenings += read(node, self.manager, start, min(start + RANGE - 1, block))
+        self._block, self._hash = block, "0x" + get_block(node, block).hash.hex()
+        if self._path is not None:
+            write_atomically(self._path, json.dumps(self._as_json()))
+
+    def at(self, node: Node, block: int) -> Ours:
+        """As of ``block``, checked against the contract's own count."""
+        self.sync(node, block)
+        proven: list[Happening] = []
+        preparations: dict[bytes, int] = {}
+        for each in self._until(block):
+            key_hash = bytes.fromhex(each.key_hash)
+            if each.kind == "prepared":
+                preparations[key_hash] = each.operator
+            else:
+                preparations.pop(key_hash, None)
+            if each.kind == "proven":
+                proven.append(each)
+        (count,) = call(node, self.manager, "count()", returns=["uint256"], block=block)
+        if count != len(proven):
+            raise RegistryError(
+                f"the manager has {count} validators at block {block}, its events tell of {len(proven)}: "
+                "does the node keep all logs?"
+            )
+        return Ours(
+            tuple(bytes.fromhex(each.pubkey) for each in proven),
+            tuple(each.index for each in proven),
+            tuple(each.operator for each in proven),
+            preparations,
+        )
+
+    def failed(self, after: int, until: int) -> int:
+        """Preparations refused or abandoned in the blocks (after, until]."""
+        return sum(after < each.block <= until and each.kind in ("refused", "abandoned") for each in self._happenings)
+
+    def _until(self, block: int) -> Iterable[Happening]:
+        return (each for each in self._happenings if each.block <= block)
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "manager": self.manager,
+            "block": self._block,
+            "hash": self._hash,
+            "happenings": [vars(each) for each in self._happenings],
+        }
+
+    def _load(self, text: str) -> None:
+        try:
+            kept = json.loads(text)
+            if (kept["version"], kept["manager"]) != (VERSION, self.manager):
+                return
+            happenings = [Happening(**each) for each in kept["happenings"]]
+            block, block_hash = int(kept["block"]), str(kept["hash"])
+        except (ValueError, KeyError, TypeError):
+            return  # it can be read from the chain again
+        self._block, self._hash, self._happenings = block, block_hash, happenings
+
+
+def read(node: Node, manager: str, first: int, last: int) -> list[Happening]:
+    """What happened to keys in these blocks, in order."""
+    topics = [["0x" + topic.hex() for topic in (PREPARED, PROVEN, REFUSED, ABANDONED)]]
+    found = node.request(
+        "eth_getLogs", {"address": manager, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
+    )
+    found.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
+    return [_happening(log) for log in found]
+
+
+def _happening(log: dict[str, Any]) -> Happening:
+    topic, operator, *more = (bytes.fromhex(each[2:]) for each in log["topics"])
+    data = bytes.fromhex(log["data"][2:])
+    block, who = int(log["blockNumber"], 16), int.from_bytes(operator, "big")
+    if topic == PREPARED:
+        return Happening(block, "prepared", who, more[0].hex())
+    if topic == PROVEN:
+        pubkey, index, _ = decode(["bytes", "uint256", "uint256"], data)
+        return Happening(block, "proven", who, keccak(pubkey).hex(), pubkey.hex(), index)
+    (pubkey,) = decode(["bytes"], data)
+    kind = "refused" if topic == REFUSED else "abandoned"
+    return Happening(block, kind, who, keccak(pubkey).hex(), pubkey.hex())
