@@ -29,6 +29,8 @@ AUTHORITY_ERRORS = {
         "AccessManagerUnauthorizedCancel(address,address,address,bytes4)",
         "CallerNotAllowed(address,address)",
         "OwnableUnauthorizedAccount(address)",
+        "DepositorUnknown(address)",
+        "KeeperUnknown(address)",
     )
 }
 
@@ -227,6 +229,13 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
             table[restriction.target, "setAuthority(address)"] = managed
     for name in ("upgradeAndCall(address,address,bytes)", "transferOwnership(address)", "renounceOwnership()"):
         table["ProxyAdmin", name] = error("OwnableUnauthorizedAccount(address)", stranger)
+
+    unknown = error("DepositorUnknown(address)", stranger)
+    table["StakingVault", "depositToBeacon((bytes,bytes,uint64)[])"] = unknown
+    table["StakingVault", "noteSlashing()"] = unknown
+    no_keeper = error("KeeperUnknown(address)", stranger)
+    for name in ("stake((bytes,uint64)[])", "requestExits(bytes[],uint64[])", "consolidate(bytes,bytes)"):
+        table["ValidatorManager", name] = no_keeper
 
     for name, signature, allowed in (
         ("StakedEther", "mint(address,uint256)", "StakingVault"),

@@ -180,7 +180,7 @@ def test_public_network_needs_an_account(shell: Shell, protocol: Protocol, tmp_p
         .replace("bond: 0 slETH", "bond: 1 slETH")
     )
     text = text.replace("external:", f"external:\n  weth: '{protocol.weth.address}'")
-    text = re.sub(r"\n  depositor:.*", "", text)
+    text = re.sub(r"\nlocal_depositor:.*", "", text)
     public = tmp_path / "public.yaml"
     public.write_text(text)
     output = shell.refused(stake.cli, "1", "--params", str(public))

@@ -204,8 +204,10 @@ def test_every_preparation_is_backed_by_an_ether_of_bond(protocol, manager, ours
 
 
 def test_buffer_that_requests_need_prepares_nothing(protocol, ours, manager):
-    staker, free = ours.who.staker, protocol.vault.depositable() - 2 * WEI
-    protocol.queue.request(free // 10**9 * 10**9, staker, sender=staker)
+    staker = ours.who.staker
+    protocol.queue.request(2_000 * WEI, staker, sender=staker)
+    sink = protocol.vault.depositable() // 10**9 - 2 * ETHER
+    protocol.vault.depositToBeacon([(pubkey_of("sink"), SIGNATURE, sink)], sender=ours.who.depositor)
     ours.prepare("one")
     ours.prepare("two")
     with reverts(protocol.vault.BufferTooLow, needed=WEI):
@@ -444,8 +446,10 @@ def test_keeper_and_operator_ask_for_exits(protocol, ours, manager, stranger):
     ):
         with reverts(manager.EmptyBatch):
             call([], account)
-        with reverts(manager.PhaseUnexpected, pubkey=pubkey_of("q"), phase=NONE):
-            call([pubkey_of("q")], account)
+    with reverts(manager.PhaseUnexpected, pubkey=pubkey_of("q"), phase=NONE):
+        manager.requestOwnExits(ours.operator, [pubkey_of("q")], [0], sender=ours.who.other, value=1)
+    # the keeper may ask for what was never proven: it has our credentials or nothing happens
+    manager.requestExits([pubkey_of("q")], [0], sender=ours.who.depositor, value=1)
     other = register(protocol, ours.who.treasury)
     with reverts(manager.OperatorMismatch, pubkey=keys[0], operator=ours.operator, expected=other):
         manager.requestOwnExits(other, keys[:1], [0], sender=ours.who.treasury, value=1)

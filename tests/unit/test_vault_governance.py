@@ -238,6 +238,7 @@ def config(protocol):
         "vestingPeriod": params.vesting_period,
         "limitBurst": params.limit_burst,
         "limitGrowth": params.limit_growth_per_second,
+        "depositors": [],
     }
 
 

@@ -231,6 +231,7 @@ def test_H1_module_cannot_stake_report_or_redeem_while_a_report_runs(protocol, v
     queue = protocol.queue
     queue.request(ETHER, staker, sender=staker)  # the running report covers it
     protocol.as_governor(vault.setDepositor, reentering, True)
+    ape.chain.mine(deltatime=protocol.params.queue.stale_after)
     calls = {
         "stake": (vault, ETHER, vault.stake.encode_input(reentering, 0, ZERO)),
         "plain ether": (vault, ETHER, b""),
