@@ -60,7 +60,7 @@ def _genesis(value: object) -> object:
 
 class Oracle(_Section):
     genesis_time: Annotated[Literal["deployment"] | int, BeforeValidator(_genesis)]
-    slot: Seconds = Field(ge=1, le=60)
+    slot: Seconds = Field(ge=1, le=3_600)
     first_slot: Count = Field(ge=0, lt=2**40)
     frame: Slots = Field(ge=1, le=1_000_000)
     quorum: Count = Field(ge=1, le=32)

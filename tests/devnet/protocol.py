@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from sluice.deploy.params import Params, load_params
 from sluice.devnet import Devnet
 from sluice.devnet.settings import MNEMONIC
 from sluice.oracle.layer import BeaconLayer
+from sluice.oracle.registry import Registry
 from sluice.oracle.report import Report
 from sluice.oracle.signing import gather, sign
+from sluice.oracle.tree import Opening
 from sluice.oracle.views import Contracts, Prepared, find_contracts, prepare
 from sluice.units import Gwei
 from tests.devnet.books import Books
@@ -41,8 +43,11 @@ MANIFEST = ROOT / ".build" / "__local__.json"
 WEI = 10**18
 ETHER = 10**9  # gwei
 GAS = 8_000_000
-FRAME = 64
-"""Slots: eight epochs of the minimal preset."""
+SLOT = 1_200
+"""Seconds: days pass in 72 slots, which is nine epochs of the minimal preset."""
+FRAME = 72
+"""Slots."""
+DAY = 86_400
 
 
 @cache
@@ -95,17 +100,11 @@ class DevnetSender:
 
 
 def params_for(devnet: Devnet) -> Params:
-    """Those of a local chain, with frames of minutes in place of days and bonds of members."""
+    """Those of a local chain, with slots of twenty minutes, and bonds of members."""
     given = load_params(ROOT / "deployments" / "params" / "local.yaml")
     raw = given.model_dump()
-    raw["oracle"] |= {"genesis_time": devnet.genesis_time, "frame": FRAME, "slot": devnet.settings.seconds_per_slot}
-    raw["report_limits"] |= {"minimum_age": 0, "maximum_age": FRAME * devnet.settings.seconds_per_slot}
-    raw["report_limits"] |= {"yearly_gain": 10_000, "loss": 5_000}
-    raw["governance"]["releaser"]["delay"] = 0
-    raw["vault"]["vesting_period"] = 3_600
-    raw["validators"] |= {"overdue_after": 86_400, "abandon_after": 86_400}
-    raw["queue"] |= {"stale_after": 86_400, "finalize_window": 600}
-    raw["challenge"] |= {"bond": 5 * WEI, "answer_time": 600}
+    raw["oracle"] |= {"genesis_time": devnet.genesis_time, "frame": FRAME, "slot": SLOT}
+    raw["challenge"] |= {"bond": 5 * WEI}
     return Params.model_validate(raw)
 
 
@@ -123,6 +122,8 @@ class Protocol:
     stranger: LocalAccount
     keeper: LocalAccount
     keys: Sequence[LocalAccount]
+    first: int
+    """The block in which its deployment began."""
     operators: list[int] = field(default_factory=list)
 
     @classmethod
@@ -157,6 +158,7 @@ class Protocol:
             stranger=account(9),
             keeper=account(4),
             keys=[account(index) for index in range(19, 28)],
+            first=first,
         )
         made.send(made.staker, "StakingVault", "stake", made.staker.address, 0, "0x" + "00" * 20, value=5_000 * WEI)
         for member in range(10, 19):
@@ -294,10 +296,32 @@ class Protocol:
         return gather(sign(report, self.contracts.domain, key) for key in (keys or self.keys[:5]))
 
     def submit(self, report: Report, signatures: list[bytes] | None = None) -> dict[str, Any]:
+        values = signatures or self.signatures(report)
+        return self.send(self.stranger, "ReportOracle", "submit", self.struct(report), values)
+
+    @staticmethod
+    def changed(report: Report, **fields: Any) -> Report:
+        return replace(report, **fields)
+
+    def challenge(self, report: Report, signatures: list[bytes], opening: Opening, evidence: dict[str, Any]) -> None:
+        """By a stranger."""
+        names = ("deposits", "preparations", "position", "tag", "amount", "path")
+        opened = dict(zip(names, opening.as_tuple(), strict=True))
+        opened["path"] = [dict(zip(("hash", "sum", "total"), each.as_tuple(), strict=True)) for each in opening.path]
+        self.send(self.stranger, "ReportChallenge", "challengeLeaf", self.struct(report), signatures, opened, evidence)
+
+    def struct(self, report: Report) -> dict[str, Any]:
+        """By the names of the Solidity struct."""
         entry = function(self.abi("ReportOracle"), "submit")
         names = [item["name"] for item in entry["inputs"][0]["components"]]
-        values = dict(zip(names, report.as_tuple(), strict=True))
-        return self.send(self.stranger, "ReportOracle", "submit", values, signatures or self.signatures(report))
+        return dict(zip(names, report.as_tuple(), strict=True))
+
+    def keys_from(self, position: int) -> list[bytes]:
+        """All proven validators in the order of forced exits."""
+        block = int(self.devnet.node.request("eth_blockNumber"), 16)
+        registry = Registry(self.result.plan.addresses["ValidatorManager"], self.first)
+        keys = registry.at(self.devnet.node, block).pubkeys
+        return [*keys[position:], *keys[:position]]
 
     def report(self) -> Prepared:
         """The true report of the next frame, signed by five and accepted."""

@@ -1,46 +1,253 @@
-"""Whole stories on a local Ethereum with both halves. Ether is counted after each, to the gwei (conftest)."""
+"""Whole stories on a local Ethereum with both halves: real deposits, states, proofs, requests, withdrawals.
+
+They are told on one chain, one after the other, each with an operator and validators of its own. After each, ether is
+counted: execution balances, consensus balances and burnt fees, to the gwei.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sluice.beacon import proofs
-from sluice.devnet import Devnet
-from sluice.oracle.tree import Leaves, SumTree
+from sluice.devnet import Devnet, DevnetSettings
+from sluice.oracle.layer import NotFinalError
+from sluice.oracle.tree import SumTree
 from sluice.units import Gwei
+from tests.challenging import ForgedTree, flat
 from tests.devnet.books import Books
-from tests.devnet.protocol import ETHER, FRAME, WEI, Protocol, RefusedError, account
+from tests.devnet.conftest import BACKEND
+from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
 
+BOND = 210 * WEI
 NO_ONE = "0x" + "00" * 20
+FOREIGN = b"\x01" + bytes(11) + b"\xee" * 20
+
+
+@dataclass
+class World:
+    devnet: Devnet
+    books: Books
+    protocol: Protocol
+    told: int = field(default=0)
+
+    def operator(self, bond: int = BOND) -> int:
+        """Of the account that runs all of them."""
+        return self.protocol.register(self.protocol.operator, bond)
+
+    def validator(self, operator: int, name: str, topped: int = 31) -> Key:
+        return self.protocol.validator(operator, self.protocol.operator, name, topped)
 
 
 @pytest.fixture(scope="module")
-def deployed(devnet: Devnet, books: Books, tmp_path_factory: pytest.TempPathFactory) -> Protocol:
-    return Protocol.deploy(devnet, Path(tmp_path_factory.mktemp("protocol")), books)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096)
+    with Devnet(settings) as devnet:
+        devnet.advance(2)
+        books = Books(devnet)
+        protocol = Protocol.deploy(devnet, Path(tmp_path_factory.mktemp("protocol")), books)
+        yield World(devnet, books, protocol)
 
 
-@pytest.fixture
-def protocol(deployed: Protocol, devnet: Devnet) -> Any:
-    """Every story begins where the protocol has just been deployed."""
-    with devnet.snapshot_of_both():
-        yield deployed.fresh()
+@pytest.fixture(autouse=True)
+def conserved(world: World) -> Iterator[None]:
+    yield
+    world.books.check()
 
 
-def test_ether_goes_to_work_and_comes_back(protocol: Protocol, devnet: Devnet) -> None:
-    """stake -> prepare -> prove -> top-up -> active -> earns -> report -> request -> withdrawal -> sweep -> claimed."""
-    operator = protocol.register(protocol.operator, 210 * WEI)
-    key = protocol.validator(operator, protocol.operator, "story one", 63)
+def worth(protocol: Protocol, shares: int) -> int:
+    return shares * int(protocol.view("StakingVault", "totalAssets")) // int(protocol.view("StakingVault", "supply"))
+
+
+def test_ether_goes_to_work_and_comes_back(world: World) -> None:
+    """stake, prepare, prove, top-up, active, earns, report, request, partial withdrawal, sweep, finalised, claimed."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator()
+    key = world.validator(operator, "story one", 63)
     first = protocol.report()
     assert first.report.validators == 1
     assert first.report.consensus_balance >= 64 * ETHER
     rate = protocol.rate
-    devnet.advance_epochs(4)
     second = protocol.report()
     assert second.forecast.profit > 0
-    assert protocol.rate >= rate
-    assert protocol.status(key) == "active_ongoing"
+    assert protocol.rate == pytest.approx(rate, rel=1e-9), "a report never makes the rate jump"
+    devnet.advance(FRAME // 2)
+    assert protocol.rate > rate
+
+    queue = "WithdrawalQueue"
+    shares = 20 * WEI
+    protocol.send(protocol.staker, queue, "request", shares, protocol.staker.address)
+    exits = ([key.pubkey], [10 * ETHER])
+    protocol.send(protocol.keeper, "ValidatorManager", "requestExits", *exits, value=1)
+    gateway = protocol.result.plan.addresses["WithdrawalGatewayProxy"]
+
+    def lies_there() -> int:
+        return int(devnet.node.request("eth_getBalance", gateway, "latest"), 16)
+
+    until(devnet, lambda: lies_there() >= 10 * WEI, epochs=400)
+    third = protocol.report()  # sweeps as well
+    assert lies_there() < 10**9
+    assert third.report.withdrawn >= 10 * ETHER
+    owed = worth(protocol, shares)
+    protocol.send(protocol.stranger, queue, "finalize", 1)
+    before = int(devnet.node.request("eth_getBalance", protocol.staker.address, "latest"), 16)
+    protocol.send(protocol.stranger, queue, "claim(uint256)", 1)
+    paid = int(devnet.node.request("eth_getBalance", protocol.staker.address, "latest"), 16) - before
+    assert owed <= paid < owed + WEI // 100
+
+
+def test_front_run_credentials_cost_the_operator_alone(world: World) -> None:
+    """B1: the operator deposits first, with credentials of its own. No ether of stakers follows."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(40 * WEI)
+    key = Key.of("front runner")
+    make_deposits(devnet, account(20), deposit_data(devnet, key, FOREIGN, Gwei(ETHER)))
+    protocol.prepare(operator, protocol.operator, key)
+    index = protocol.appears(key)
+    until(devnet, lambda: look(devnet, key).balance >= 2 * ETHER)
+    proof = protocol.proof(key)
+    assert proof["index"] == index
+    with pytest.raises(RefusedError, match="CredentialsMismatch"):
+        protocol.send(protocol.stranger, "ValidatorManager", "prove", proof)
+    protocol.send(protocol.stranger, "ValidatorManager", "refuse", proof)
+    with pytest.raises(RefusedError, match="PhaseUnexpected"):
+        protocol.top_up(key, 31)
+    held = int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    rate = protocol.rate
+    seen = protocol.report()
+    assert seen.report.faults == ETHER
+    assert protocol.rate == pytest.approx(rate, rel=1e-5)
+    paid = held - int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    assert worth(protocol, paid) == pytest.approx(WEI, rel=1e-3)
+
+
+def test_slashing_with_enough_of_a_bond_costs_holders_nothing(world: World) -> None:
+    """The offence is proven by a stranger, the loss told by the committee, and paid by the bond, gains or not."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(40 * WEI)
+    key = world.validator(operator, "slashed")
+    protocol.report()
+    devnet.slash([look(devnet, key).index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+    pending = int(protocol.view("StakingVault", "slashingPendingUntil"))
+    assert pending > 0, "nothing is finalised without a report until one counts it"
+    held = int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    total = int(protocol.view("StakingVault", "totalAssets"))
+    supply = int(protocol.view("StakingVault", "supply"))
+    seen = protocol.report()
+    assert seen.report.faults > 0
+    assert seen.report.provision > 0
+    assert protocol.view("StakingVault", "slashingPendingUntil") == 0
+    paid = held - int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    assert worth(protocol, paid) == pytest.approx(seen.report.faults * 10**9, rel=1e-3)
+    after = int(protocol.view("StakingVault", "totalAssets")) * supply
+    assert after >= total * int(protocol.view("StakingVault", "supply")), "the rate has not fallen"
+
+
+def test_overdue_request_lets_a_stranger_force_exits(world: World) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator()
+    key = world.validator(operator, "forced", 2_047)
+    queue, manager = "WithdrawalQueue", "ValidatorManager"
+    buffer = int(protocol.view("StakingVault", "buffer"))
+    wanted = int(protocol.view("StakingVault", "convertToShares", buffer + 100 * WEI))
+    protocol.send(protocol.staker, queue, "request", wanted, protocol.staker.address)
+    request = int(protocol.view(queue, "lastRequestId"))
+    with pytest.raises(RefusedError, match="NotOverdue"):
+        protocol.send(protocol.stranger, manager, "forceExits", request, [key.pubkey], value=9)
+    for _ in range(7):
+        protocol.report()
+    devnet.advance(2)
+    missing = int(protocol.view(manager, "missing", request))
+    assert 10 * ETHER < missing <= 101 * ETHER, "the rest has come in by itself"
+    keys = protocol.keys_from(int(protocol.view(manager, "exitCursor")))
+    protocol.send(protocol.stranger, manager, "forceExits", request, keys, value=len(keys))
+    assert int(protocol.view(manager, "missing", request)) == 0
+    gateway = protocol.result.plan.addresses["WithdrawalGatewayProxy"]
+    until(devnet, lambda: int(devnet.node.request("eth_getBalance", gateway, "latest"), 16) >= missing * 10**9, 400)
+    protocol.report()
+    # meanwhile the request has earned on; what somebody stakes makes up for that
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=2 * WEI)
+    protocol.send(protocol.stranger, queue, "finalize", request)
+    protocol.send(protocol.stranger, queue, "claim(uint256)", request)
+
+
+def test_strangers_deposits_profit_the_pool_and_stop_nothing(world: World) -> None:
+    """D8, B7: 1 ether and 32 ether for one of our validators, by nobody we know."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=200 * WEI)
+    operator = world.operator(20 * WEI)
+    key = world.validator(operator, "gifted", 99)
+    protocol.report()
+    for amount in (ETHER, 31 * ETHER):
+        gift = deposit_data(devnet, key, FOREIGN, Gwei(amount))
+        make_deposits(devnet, account(20), gift)
+    seen = protocol.report()
+    assert not seen.forecast.violations
+    assert seen.forecast.profit > 0
+    later = protocol.report()
+    assert not later.forecast.violations
+
+
+def test_missed_reference_slot_is_reported_from_the_block_before(world: World) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    now = devnet.status().slot
+    reference = (now // FRAME + 1) * FRAME
+    devnet.advance_to(reference - 1)
+    devnet.advance(1, skip=1)
+    assert devnet.beacon.header_at(reference) is None
+    with pytest.raises(NotFinalError):
+        protocol.prepared()
+    devnet.finalize(reference)
+    made = protocol.prepared()
+    assert protocol.layer.read(made.report.reference_slot).header.slot == reference - 1
+    protocol.submit(made.report)
+
+
+def test_committee_that_lies_about_one_balance_pays(world: World) -> None:
+    """Five of nine sign 20 ether too much; anybody shows it, they lose their bonds, the oracle halts. Told last."""
+    protocol = world.protocol
+    protocol.report()
+    protocol.next_frame()
+    true = protocol.prepared()
+    reading = protocol.layer.read(true.report.reference_slot)
+    leaves = reading.leaves
+    items = flat(leaves)
+    items[0] = (items[0][0], items[0][1] + 20 * ETHER)
+    tree = ForgedTree(items, (len(leaves.balances), len(leaves.deposits), len(leaves.preparations)))
+    lie = protocol.changed(true.report, balances_root=tree.root, consensus_balance=tree.total)
+    signatures = protocol.signatures(lie)
+    protocol.submit(lie, signatures)
+    assert SumTree(leaves).root == true.report.balances_root
+    proof = proofs.balance_proof(protocol.layer.tree, reading.ours.indices[0])
+    header = as_struct(proofs.validator_proof(protocol.layer.tree, reading.ours.indices[0]), 0)["header"]
+    evidence = {
+        "header": header,
+        "balances": proof.balances,
+        "deposit": {
+            "pubkey": b"",
+            "credentials": bytes(32),
+            "amount": 0,
+            "signatureRoot": bytes(32),
+            "slot": 0,
+        },
+        "depositCount": 0,
+        "branch": proof.branch,
+    }
+    unvested = int(protocol.view("StakingVault", "unvested"))
+    assert unvested > 10 * WEI
+    with pytest.raises(RefusedError, match="BalancesRootMismatch"):
+        protocol.challenge(lie, signatures, SumTree(leaves).open(0), evidence)
+    protocol.challenge(lie, signatures, tree.open(0), evidence)
+    assert int(protocol.view("StakingVault", "unvested")) < 10**9
+    assert protocol.view("ReportOracle", "halted")
+    bonds = [int(protocol.view("ReportChallenge", "bondOf", account(n).address)[0]) for n in range(10, 19)]
+    assert sorted(bond > 0 for bond in bonds) == [False] * 5 + [True] * 4
+    assert int(protocol.view("StakedEther", "balanceOf", protocol.stranger.address)) > 2 * WEI
+    assert DAY == FRAME * SLOT
