@@ -3,6 +3,7 @@
 import click
 
 from sluice.cli.devnet import devnet
+from sluice.cli.oracle import oracle
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,3 +13,4 @@ def cli() -> None:
 
 
 cli.add_command(devnet)
+cli.add_command(oracle)

@@ -7,50 +7,27 @@ counted: execution balances, consensus balances and burnt fees, to the gwei.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from sluice.beacon import proofs
-from sluice.devnet import Devnet, DevnetSettings
 from sluice.oracle.layer import NotFinalError
 from sluice.oracle.tree import SumTree
 from sluice.units import Gwei
 from tests.challenging import ForgedTree, flat
-from tests.devnet.books import Books
-from tests.devnet.conftest import BACKEND
 from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
+from tests.devnet.world import World, open_world
 
-BOND = 210 * WEI
 NO_ONE = "0x" + "00" * 20
 FOREIGN = b"\x01" + bytes(11) + b"\xee" * 20
 
 
-@dataclass
-class World:
-    devnet: Devnet
-    books: Books
-    protocol: Protocol
-    told: int = field(default=0)
-
-    def operator(self, bond: int = BOND) -> int:
-        """Of the account that runs all of them."""
-        return self.protocol.register(self.protocol.operator, bond)
-
-    def validator(self, operator: int, name: str, topped: int = 31) -> Key:
-        return self.protocol.validator(operator, self.protocol.operator, name, topped)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096)
-    with Devnet(settings) as devnet:
-        devnet.advance(2)
-        books = Books(devnet)
-        protocol = Protocol.deploy(devnet, Path(tmp_path_factory.mktemp("protocol")), books)
-        yield World(devnet, books, protocol)
+    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
