@@ -3,6 +3,7 @@
 import click
 
 from sluice.cli.devnet import devnet
+from sluice.cli.keeper import keeper
 from sluice.cli.oracle import oracle
 
 
@@ -13,4 +14,5 @@ def cli() -> None:
 
 
 cli.add_command(devnet)
+cli.add_command(keeper)
 cli.add_command(oracle)
