@@ -33,7 +33,8 @@ class World:
 
 @contextmanager
 def open_world(folder: Path) -> Iterator[World]:
-    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096)
+    config = {"MIN_VALIDATOR_WITHDRAWABILITY_DELAY": 16, "SHARD_COMMITTEE_PERIOD": 8}  # epochs: less to wait for
+    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096, config=config)
     with Devnet(settings) as devnet:
         devnet.advance(2)
         books = Books(devnet)
