@@ -1,4 +1,4 @@
-"""ValidatorManager: from a key to a validator and back. Rows B1, B4, B6, B8, F5 and F6 of docs/security.md."""
+"""ValidatorManager: from a key to a validator and back. Rows B, F5 and F6 of docs/security.md."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def test_proofs_are_checked(protocol, ours, manager, stranger):
     assert ours.entry(key).phase == PREPARED
 
 
-def test_preparation_that_nobody_proves_is_abandoned(protocol, ours, manager, stranger):
+def test_B5_preparation_that_nobody_proves_is_abandoned(protocol, ours, manager, stranger):
     at = next_at(now() + 5)
     key = ours.prepare("a")
     warp_to(at + ABANDON - 2)

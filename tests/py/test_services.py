@@ -1,0 +1,172 @@
+"""Settings, keys, examples and transactions of the services, without a chain."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from eth_account import Account
+
+from sluice.chain.node import NodeError
+from sluice.daemon.keys import KeyFileError, load_key
+from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
+from sluice.daemon.service import AlreadyRunningError, Service, sole
+from sluice.daemon.settings import ServiceSettings, SettingsError, load
+from sluice.keeper.daemon import KeeperSettings
+from sluice.oracle.daemon import OracleSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+KEY = Account.from_key(b"\x07" * 32)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("oracle.yaml", OracleSettings), ("keeper.yaml", KeeperSettings)])
+def test_examples_are_settings(name: str, kind: type[ServiceSettings]) -> None:
+    assert load(kind, EXAMPLES / name).execution_urls
+
+
+def test_page_names_every_setting() -> None:
+    page = (ROOT / "docs" / "daemons.md").read_text()
+    fields = {*OracleSettings.model_fields, *KeeperSettings.model_fields}
+    assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
+
+
+def test_unit_and_container_run_commands_that_there_are() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(EXAMPLES / "sluice-oracle.service")
+    assert unit["Service"]["ExecStart"].split()[1:] == ["oracle", "run", "--config", "/etc/sluice/oracle.yaml"]
+    file = (EXAMPLES / "Containerfile").read_text()
+    command = json.loads(re.findall(r"^CMD (.*)$", file, re.MULTILINE)[0])
+    assert command[:2] == ["oracle", "run"]
+
+
+def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load((EXAMPLES / "keeper.yaml").read_text()) | {"max_fee_gwei": 7}))
+    assert load(KeeperSettings, file).max_fee_gwei == 7
+    monkeypatch.setenv("SLUICE_MAX_FEE_GWEI", "9")
+    monkeypatch.setenv("SLUICE_BEACON_URLS", "http://a, http://b/")
+    found = load(KeeperSettings, file)
+    assert (found.max_fee_gwei, found.beacon_urls) == (9, ("http://a", "http://b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "is not YAML"),
+        ("- 1", "holds no fields"),
+        ("oracle: 5", "state_dir (SLUICE_STATE_DIR): Field required"),
+        ("nothing: 5", "nothing (SLUICE_NOTHING): Extra inputs are not permitted"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(KeeperSettings, file)
+    assert words in str(caught.value)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(KeeperSettings, tmp_path / "absent.yaml")
+
+
+def test_key_opens_with_its_password_alone(tmp_path: Path) -> None:
+    key, password = tmp_path / "key.json", tmp_path / "password"
+    key.write_text(json.dumps(Account.encrypt(KEY.key, "right", kdf="pbkdf2", iterations=10)))
+    password.write_text("right\n")
+    assert load_key(key, password).address == KEY.address
+    password.write_text("wrong")
+    with pytest.raises(KeyFileError, match="does not open"):
+        load_key(key, password)
+    key.write_text("{")
+    with pytest.raises(KeyFileError, match="not JSON"):
+        load_key(key, password)
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        load_key(tmp_path / "absent", password)
+
+
+def test_one_process_in_one_folder(tmp_path: Path) -> None:
+    with sole(tmp_path), pytest.raises(AlreadyRunningError), sole(tmp_path):
+        pass
+    with sole(tmp_path):
+        pass
+
+
+def test_failure_of_a_round_ends_nothing() -> None:
+    said = iter([ValueError("once"), "fine"])
+
+    def step() -> str:
+        found = next(said)
+        if isinstance(found, Exception):
+            raise found
+        service.stop()
+        return found
+
+    service = Service("test", step, pause=0.001)
+    assert service.run() is True
+    assert service.status == "fine"
+    assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "failed"}) == 1
+    assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "good"}) == 1
+
+
+class Chain:
+    """A node that answers as a test says, and what was sent to it."""
+
+    def __init__(self, *, base: int = 10**9, mined_after: int = 1, status: str = "0x1", refuses: bool = False) -> None:
+        self.base, self.mined_after, self.status, self.refuses = base, mined_after, status, refuses
+        self.sent: list[dict[str, Any]] = []
+
+    def request(self, method: str, *params: Any) -> Any:
+        if method in ("eth_call", "eth_estimateGas"):
+            if self.refuses:
+                raise NodeError(method, 3, "execution reverted", "0x12345678")
+            return "0x5208" if method == "eth_estimateGas" else "0x"
+        if method == "eth_getTransactionReceipt":
+            there = len(self.sent) >= self.mined_after
+            return {"status": self.status, "transactionHash": params[0], "gasUsed": "0x1"} if there else None
+        if method == "eth_sendRawTransaction":
+            self.sent.append(params[0])
+            return f"0x{len(self.sent):064x}"
+        return {
+            "eth_getBlockByNumber": {"baseFeePerGas": hex(self.base)},
+            "eth_getTransactionCount": "0x5",
+            "eth_chainId": "0x1",
+        }[method]
+
+
+def sender(chain: Chain, gwei: int = 100) -> Sender:
+    return Sender(chain, KEY, gwei * 10**9, 0.01, wait=lambda _: None)
+
+
+TO = "0x" + "11" * 20
+
+
+def test_transaction_that_is_stuck_is_replaced_by_a_dearer_one() -> None:
+    chain = Chain(mined_after=3)
+    sender(chain).send(TO, b"")
+    assert len(chain.sent) == 3
+
+
+def test_nothing_is_sent_above_the_cap_nor_what_would_revert() -> None:
+    chain = Chain(base=200 * 10**9)
+    with pytest.raises(NotSentError, match=r"gas costs 201\.00 gwei, above max_fee_gwei 100"):
+        sender(chain).send(TO, b"")
+    assert chain.sent == []
+    chain = Chain(refuses=True)
+    with pytest.raises(WouldRevertError) as caught:
+        sender(chain).send(TO, b"")
+    assert caught.value.data == bytes.fromhex("12345678")
+    assert chain.sent == []
+
+
+def test_what_stays_stuck_at_the_cap_and_what_fails_is_told() -> None:
+    chain = Chain(mined_after=99)
+    with pytest.raises(NotSentError, match="pays max_fee_gwei already"):
+        sender(chain, gwei=4).send(TO, b"")
+    with pytest.raises(NotSentError, match="failed in its block"):
+        sender(Chain(status="0x0")).send(TO, b"")
