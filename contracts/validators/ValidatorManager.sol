@@ -5,7 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {BeaconHeader, IBeaconProofs, ValidatorRecord} from "../interfaces/IBeaconProofs.sol";
+import {IBeaconProofs} from "../interfaces/IBeaconProofs.sol";
 import {IOperatorBonds} from "../interfaces/IOperatorBonds.sol";
 import {IOperatorRegistry} from "../interfaces/IOperatorRegistry.sol";
 import {IOperatorStake} from "../interfaces/IOperatorStake.sol";

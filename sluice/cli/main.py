@@ -5,6 +5,7 @@ import click
 from sluice.cli.devnet import devnet
 from sluice.cli.keeper import keeper
 from sluice.cli.oracle import oracle
+from sluice.cli.watch import watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,3 +17,4 @@ def cli() -> None:
 cli.add_command(devnet)
 cli.add_command(keeper)
 cli.add_command(oracle)
+cli.add_command(watch)

@@ -19,6 +19,7 @@ from sluice.daemon.service import AlreadyRunningError, Service, sole
 from sluice.daemon.settings import ServiceSettings, SettingsError, load
 from sluice.keeper.daemon import KeeperSettings
 from sluice.oracle.daemon import OracleSettings
+from sluice.watcher.daemon import WatchSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -32,7 +33,7 @@ def test_examples_are_settings(name: str, kind: type[ServiceSettings]) -> None:
 
 def test_page_names_every_setting() -> None:
     page = (ROOT / "docs" / "daemons.md").read_text()
-    fields = {*OracleSettings.model_fields, *KeeperSettings.model_fields}
+    fields = {*OracleSettings.model_fields, *KeeperSettings.model_fields, *WatchSettings.model_fields}
     assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
 
 

@@ -1,0 +1,1 @@
+"""Looks over the committee's shoulder: see :mod:`sluice.watcher.daemon`."""

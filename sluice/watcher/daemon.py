@@ -1,0 +1,304 @@
+"""``sluice watch``: computes every accepted report anew from its own nodes, shows what is false, and sounds alarms.
+
+The leaves of a report that is not ours are asked of the members (``GET /reports/{slot}/leaves``); the first one that
+differs is challenged with a proof from our own state. Where nobody gives them out, a person must demand them on chain.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import structlog
+from eth_abi.abi import decode, encode
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+from prometheus_client import Counter, Gauge
+from pydantic import Field
+
+from sluice.beacon import proofs
+from sluice.beacon.client import BeaconClient
+from sluice.chain.node import HttpNode, Node, call, get_block
+from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
+from sluice.daemon.service import Service
+from sluice.daemon.settings import ServiceSettings, Urls
+from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
+from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
+from sluice.oracle.report import Report
+from sluice.oracle.tree import Deposit, Leaves, SumTree
+from sluice.oracle.views import Contracts, find_contracts
+from sluice.units import Gwei, Slot, Wei
+
+ACCEPTED: Final = keccak(text=f"ReportAccepted(bytes32,uint256,{REPORT_TUPLE},int256)")
+SIBLING: Final = "(bytes32,uint64,uint64)"
+OPENING: Final = f"(uint64,uint64,uint256,bytes32,uint64,{SIBLING}[])"
+HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
+DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
+EVIDENCE: Final = f"({HEADER},bytes32,{DEPOSIT},uint64,bytes32[])"
+LEAF: Final = f"challengeLeaf({REPORT_TUPLE},bytes[],{OPENING},{EVIDENCE})"
+COUNT: Final = f"challengeCount({REPORT_TUPLE},bytes[])"
+NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)
+NO_HEADER: Final = (0, 0, bytes(32), bytes(32), bytes(32))
+LARGEST: Final = 64 << 20
+DAY: Final = 86_400
+
+
+class WatchSettings(ServiceSettings):
+    """Of ``sluice watch``."""
+
+    members: Urls = Field((), description="Endpoints of members, for the leaves of their reports")
+    stale_hours: float = Field(30.0, gt=0, description="Without a report for so long is an alarm")
+    overdue_days: float = Field(5.0, gt=0, description="A request that waits for so long is an alarm")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A report as the chain took it."""
+
+    report: Report
+    signatures: list[bytes]
+    """Empty where it came by votes."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is false, and the call that shows it; without data a person must look."""
+
+    what: str
+    data: bytes = b""
+
+
+@dataclass
+class WatchDaemon:
+    settings: WatchSettings
+    key: LocalAccount | None
+    node: Node
+    layer: BeaconLayer
+    contracts: Contracts
+    service: Service = field(init=False)
+    _judged: dict[Slot, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: WatchSettings, key: LocalAccount | None) -> "WatchDaemon":
+        nodes = [HttpNode(url) for url in settings.execution_urls]
+        contracts = find_contracts(nodes[0], settings.oracle)
+        layer = BeaconLayer(
+            [BeaconClient(url) for url in settings.beacon_urls],
+            nodes,
+            vault=contracts.vault,
+            gateway=contracts.gateway,
+            manager=contracts.manager,
+            first_block=settings.first_block,
+            folder=settings.state_dir / "readings",
+        )
+        return cls(settings, key, nodes[0], layer, contracts)
+
+    def __post_init__(self) -> None:
+        self.log = structlog.get_logger(service="watch")
+        self.service = Service("watch", self.step, pause=self.settings.poll_seconds)
+        registry = self.service.metrics
+        self.alarms = Gauge("sluice_alarm", "1 while a person should look at it", ["kind"], registry=registry)
+        self.judged = Counter("sluice_reports_judged", "By what came out", ["result"], registry=registry)
+
+    # --- A round ---
+
+    def step(self) -> str:
+        """Judge the newest report, once; look at everything else."""
+        words = self._alarms()
+        (slot,) = call(self.node, self.contracts.oracle, "lastReferenceSlot()", returns=["uint256"])
+        if slot and slot not in self._judged:
+            try:
+                self._judged[slot] = self._judge(Slot(slot))
+            except NotFinalError as error:
+                words.append(str(error))
+        if slot in self._judged:
+            words.append(f"slot {slot}: {self._judged[slot]}")
+        return "; ".join(words) or "there is no report yet"
+
+    def _judge(self, slot: Slot) -> str:
+        accepted = self._accepted(slot)
+        reading = self.layer.read(slot)
+        finding = find_lie(accepted.report, accepted.signatures, reading, self._leaves_of, self._evidence)
+        if finding is None:
+            self.judged.labels("true").inc()
+            self.alarms.labels("false report").set(0)
+            return "true"
+        self.judged.labels("false").inc()
+        self.alarms.labels("false report").set(1)
+        self.log.error("false report", slot=slot, what=finding.what)
+        if not finding.data:
+            return f"FALSE: {finding.what}; it takes a person to show it"
+        if self.key is None:
+            return f"FALSE: {finding.what}; with a key it would be challenged"
+        sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
+        try:
+            receipt = sender.send(self.contracts.challenge, finding.data)
+        except WouldRevertError as error:
+            return f"FALSE: {finding.what}; the challenge is refused, or was made already: {error}"
+        return f"FALSE: {finding.what}; challenged ({int(receipt['gasUsed'], 16):,} gas)"
+
+    # --- What is known of a report ---
+
+    def _accepted(self, slot: Slot) -> Accepted:
+        topics = ["0x" + ACCEPTED.hex(), None, f"0x{slot:064x}"]
+        first = hex(self.settings.first_block)
+        query = {"address": self.contracts.oracle, "topics": topics, "fromBlock": first, "toBlock": "latest"}
+        found = self.node.request("eth_getLogs", query)
+        if not found:
+            raise NotSentError(f"no event tells of the report of slot {slot}: does the node keep all logs?")
+        values, _ = decode([REPORT_TUPLE, "int256"], bytes.fromhex(found[-1]["data"][2:]))
+        transaction = self.node.request("eth_getTransactionByHash", found[-1]["transactionHash"])
+        data = bytes.fromhex(transaction["input"][2:])
+        signatures: list[bytes] = []
+        if data[:4] == SUBMIT:
+            _, given = decode([REPORT_TUPLE, "bytes[]"], data[4:])
+            signatures = list(given)
+        return Accepted(as_report(values), signatures)
+
+    def _leaves_of(self, report: Report) -> Leaves | None:
+        """Those that the report was made of, from whichever member gives them out."""
+        for url in self.settings.members:
+            try:
+                raw = self._fetch(f"{url}/reports/{report.reference_slot}/leaves")
+                leaves = Leaves.of(
+                    np.frombuffer(bytes.fromhex(raw["balances"]), "<u8"),
+                    [Deposit(int(index), Gwei(int(amount))) for index, amount in raw["deposits"]],
+                    [bytes.fromhex(each) for each in raw["preparations"]],
+                )
+            except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                self.log.info("no leaves", url=url, error=str(error))
+                continue
+            if SumTree(leaves).root == report.balances_root:
+                return leaves
+        return None
+
+    def _fetch(self, url: str) -> dict[str, Any]:
+        text = b""
+        with httpx.stream("GET", url, timeout=60) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                text += part
+                if len(text) > LARGEST:
+                    raise ValueError(f"more than {LARGEST} bytes")
+        found: dict[str, Any] = httpx.Response(200, content=text).json()
+        return found
+
+    def _evidence(self, reading: Reading, position: int, opened: Leaves) -> tuple[Any, ...]:
+        """What the beacon chain says of the leaf at ``position`` of the report."""
+        tree = self.layer.tree
+        if tree.state.slot != reading.header.slot:
+            raise NotSentError("another state has been read since; the next round reads this one again")
+        header = proofs.header_of(tree).as_tuple()
+        if position < len(opened.balances):
+            balance = proofs.balance_proof(tree, reading.ours.indices[position])
+            return (header, balance.balances, NO_DEPOSIT, 0, balance.branch)
+        if position < len(opened.balances) + len(opened.deposits):
+            index = opened.deposits[position - len(opened.balances)].index
+            if index >= tree.state.count("pending_deposits"):
+                count = proofs.pending_deposit_count_proof(tree)
+                return (header, bytes(32), NO_DEPOSIT, count.count, count.branch)
+            deposit = proofs.pending_deposit_proof(tree, index)
+            return (header, bytes(32), deposit.deposit.as_tuple(), 0, deposit.branch)
+        return (NO_HEADER, bytes(32), NO_DEPOSIT, 0, [])
+
+    # --- Alarms ---
+
+    def _alarms(self) -> list[str]:
+        now = get_block(self.node).timestamp
+        (halted,) = call(self.node, self.contracts.oracle, "halted()", returns=["bool"])
+        (newest, _) = call(self.node, self.contracts.vault, "lastReport()", returns=["uint256", "uint256"])
+        (pending,) = call(self.node, self.contracts.vault, "slashingPendingUntil()", returns=["uint256"])
+        (last,) = call(self.node, self.contracts.queue, "lastRequestId()", returns=["uint256"])
+        (finalized,) = call(self.node, self.contracts.queue, "lastFinalizedId()", returns=["uint256"])
+        waiting = 0
+        if last > finalized:
+            kinds = ["(address,uint256,uint256,uint256,bool,bool)"]
+            (request,) = call(self.node, self.contracts.queue, "getRequest(uint256)", [finalized + 1], kinds)
+            waiting = now - request[2]
+        unhealthy = self._unhealthy()
+        found = {
+            "oracle halted": halted,
+            "no report": now - newest > self.settings.stale_hours * 3_600,
+            "slashing not counted": pending > now,
+            "queue behind": waiting > self.settings.overdue_days * DAY,
+            "bond too low": bool(unhealthy),
+        }
+        for kind, is_so in found.items():
+            self.alarms.labels(kind).set(is_so)
+        words = [f"ALARM: {kind}" for kind, is_so in found.items() if is_so and kind != "bond too low"]
+        return words + [f"ALARM: bond of operator {operator} is too low" for operator in unhealthy]
+
+    def _unhealthy(self) -> list[int]:
+        (bonds,) = call(self.node, self.contracts.manager, "bonds()", returns=["address"])
+        (registry,) = call(self.node, self.contracts.manager, "registry()", returns=["address"])
+        (count,) = call(self.node, registry, "count()", returns=["uint256"])
+        found = []
+        for operator in range(1, count + 1):
+            (needed,) = call(self.node, bonds, "required(uint256)", [operator], ["uint256"])
+            kinds = ["(uint96,uint96,uint40,uint32)"]
+            (bond,) = call(self.node, bonds, "bondOf(uint256)", [operator], kinds)
+            if bond[0] < needed:
+                found.append(operator)
+        return found
+
+
+def find_lie(
+    report: Report,
+    signatures: list[bytes],
+    reading: Reading,
+    leaves_of: Any,  # noqa: ANN401 - Callable[[Report], Leaves | None]
+    evidence: Any,  # noqa: ANN401 - Callable[[Reading, int, Leaves], tuple]
+) -> Finding | None:
+    """The first thing about ``report`` that ``reading`` shows to be false; None where there is none."""
+    if report.beacon_root != reading.header.root:
+        return Finding("another block than ours at its reference slot")
+    true = reading.leaves
+    if report.validators != len(true.balances):
+        what = f"{report.validators} validators, {len(true.balances)} were proven"
+        return Finding(what, _call(COUNT, [REPORT_TUPLE, "bytes[]"], [report.as_tuple(), signatures]))
+    if report.balances_root == SumTree(true).root and report.consensus_balance == true.total:
+        return None
+    given = leaves_of(report)
+    if given is None:
+        return Finding("its root is not ours, and no member gives its leaves out: demand them")
+    tree = SumTree(given)
+    position = first_difference(given, true)
+    if position is None:
+        return Finding("deposits or preparations are left out")
+    what = f"leaf {position} is {tree.open(position).amount / 1e9:.9f} ether"
+    arguments = [report.as_tuple(), signatures, tree.open(position).as_tuple(), evidence(reading, position, given)]
+    return Finding(what, _call(LEAF, [REPORT_TUPLE, "bytes[]", OPENING, EVIDENCE], arguments))
+
+
+def first_difference(given: Leaves, true: Leaves) -> int | None:
+    """The first leaf of ``given`` that is not true; None where all are, and some of the true ones are missing."""
+    wrong = np.flatnonzero(given.balances != true.balances)
+    if len(wrong):
+        return int(wrong[0])
+    start = len(given.balances)
+    deposits = {each.index: each.amount for each in true.deposits}
+    for at, each in enumerate(given.deposits, start):
+        if deposits.get(each.index) != each.amount:
+            return at
+    start += len(given.deposits)
+    return next((at for at, each in enumerate(given.preparations, start) if each not in true.preparations), None)
+
+
+def as_report(values: tuple[Any, ...]) -> Report:
+    slot, root, balances, validators, balance, provision, faults, withdrawn, deposited, rewards = values
+    return Report(
+        Slot(slot),
+        root,
+        balances,
+        validators,
+        Gwei(balance),
+        Gwei(provision),
+        Gwei(faults),
+        Gwei(withdrawn),
+        Gwei(deposited),
+        Wei(rewards),
+    )
+
+
+def _call(signature: str, types: list[str], arguments: list[Any]) -> bytes:
+    return keccak(text=signature)[:4] + encode(types, arguments)
