@@ -4,6 +4,7 @@ import click
 
 from sluice.cli.devnet import devnet
 from sluice.cli.keeper import keeper
+from sluice.cli.operator import operator
 from sluice.cli.oracle import oracle
 from sluice.cli.watch import watch
 
@@ -16,5 +17,6 @@ def cli() -> None:
 
 cli.add_command(devnet)
 cli.add_command(keeper)
+cli.add_command(operator)
 cli.add_command(oracle)
 cli.add_command(watch)

@@ -1,0 +1,170 @@
+"""``sluice operator``: from nothing to validators that work for the pool."""
+
+import secrets
+from collections.abc import Callable
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from sluice.beacon import bls
+from sluice.beacon.client import BeaconClient, BeaconError
+from sluice.beacon.deposits import sign_deposit
+from sluice.chain.node import HttpNode, NodeError
+from sluice.daemon.keys import KeyFileError, load_key
+from sluice.daemon.sender import NotSentError, Sender
+from sluice.operators import PREPARATION, OperatorError, Operators, as_deposit_data, read_deposit_data
+from sluice.units import ether
+
+PLAIN_WIDTH = 110
+
+
+@click.group()
+def operator() -> None:
+    """Run validators for the pool.
+
+    \b
+    Examples (SLUICE_RPC, SLUICE_ORACLE, SLUICE_KEY_FILE, SLUICE_PASSWORD_FILE set):
+      sluice operator register --rewards 0x...
+      sluice operator bond 1 --ether 5
+      sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
+      sluice operator prepare 1 deposit_data.json
+      sluice operator status 1 deposit_data.json
+    """
+
+
+def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that find the contracts; errors that can be mended are one line."""
+
+    def run(rpc: str, oracle: str, **more: Any) -> Any:  # noqa: ANN401
+        try:
+            with HttpNode(rpc) as node:
+                return command(Operators.at(node, oracle), **more)
+        except (OperatorError, NotSentError, KeyFileError, BeaconError) as error:
+            raise click.ClickException(str(error)) from error
+        except (httpx.HTTPError, NodeError) as error:
+            raise click.ClickException(
+                f"{rpc} does not answer as an execution node with these contracts: {error}"
+            ) from error
+
+    run = update_wrapper(run, command)
+    run = click.option("--oracle", envvar="SLUICE_ORACLE", required=True, help="Address of the ReportOracle.")(run)
+    return click.option("--rpc", envvar="SLUICE_RPC", default="http://127.0.0.1:8545", show_default=True)(run)
+
+
+def signing(command: Callable[..., Any]) -> Callable[..., Any]:
+    def run(operators: Operators, key_file: Path, password_file: Path, max_fee_gwei: int, **more: Any) -> Any:  # noqa: ANN401
+        key = load_key(key_file, password_file)
+        return command(operators, Sender(operators.node, key, max_fee_gwei * 10**9, 180.0), **more)
+
+    run = update_wrapper(run, command)
+    path = click.Path(path_type=Path, dir_okay=False)
+    run = click.option("--max-fee-gwei", envvar="SLUICE_MAX_FEE_GWEI", default=100, show_default=True)(run)
+    run = click.option("--password-file", envvar="SLUICE_PASSWORD_FILE", type=path, required=True)(run)
+    return click.option("--key-file", envvar="SLUICE_KEY_FILE", type=path, required=True, help="Keystore, version 3.")(
+        run
+    )
+
+
+@operator.command()
+@click.option("--rewards", required=True, help="Address that gets what leaves the bond.")
+@connected
+@signing
+def register(operators: Operators, sender: Sender, rewards: str) -> None:
+    """Become an operator on the open terms; the key's account is its manager."""
+    number = operators.register(sender, rewards)
+    terms = operators.describe(number)
+    click.echo(f"operator {number}: up to {terms['cap']:,} ether, bond {terms['bond'] / 100:g}% of it")
+
+
+@operator.command()
+@click.argument("number", type=int)
+@click.option("--ether", "amount", required=True, type=str, help="Staked into the bond; it goes on earning.")
+@connected
+@signing
+def bond(operators: Operators, sender: Sender, number: int, amount: str) -> None:
+    """Put ether into an operator's bond, as slETH."""
+    operators.bond(sender, number, int(ether(amount)))
+    standing = operators.standing(number)
+    click.echo(
+        f"bond of operator {number}: {standing['bond'] / 1e18:.6f} slETH, {standing['required'] / 1e18:.6f} required"
+    )
+
+
+@operator.command("deposit-data")
+@click.option("--count", type=click.IntRange(1, 100), default=1, show_default=True)
+@click.option("--secrets", "secrets_file", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@connected
+def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path, beacon: str) -> None:
+    """New keys and their deposit data, for a devnet: the secrets are written as plain text.
+
+    For other chains make keys with the tools of your client, an amount of 1 ether and the pool's credentials.
+    """
+    for path in (secrets_file, out):
+        if path.exists():
+            raise OperatorError(f"{path} is there already and is not written over")
+    with BeaconClient(beacon) as client:
+        version = client.genesis().genesis_fork_version
+    made = [(secrets.randbelow(bls.ORDER - 1) + 1).to_bytes(32, "big") for _ in range(count)]
+    deposits = [sign_deposit(each, operators.contracts.credentials, PREPARATION, version) for each in made]
+    secrets_file.touch(mode=0o600)
+    secrets_file.write_text("".join(f"{each.hex()}\n" for each in made))
+    out.write_text(as_deposit_data(deposits, version))
+    click.echo(f"{count} key(s): secrets in {secrets_file}, deposit data in {out}")
+
+
+@operator.command()
+@click.argument("number", type=int)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@connected
+@signing
+def prepare(operators: Operators, sender: Sender, number: int, file: Path, beacon: str) -> None:
+    """Deposit 1 ether of the pool for each key in FILE (deposit data); what is prepared already is left out."""
+    with BeaconClient(beacon) as client:
+        version = client.genesis().genesis_fork_version
+    deposits = read_deposit_data(file, operators.contracts.credentials, version)
+    for at, each in enumerate(deposits, 1):
+        phase = operators.phase_of(each.pubkey)
+        if phase == "unknown":
+            operators.prepare(sender, number, each)
+            phase = "prepared now"
+        click.echo(f"{at} of {len(deposits)}: 0x{each.pubkey.hex()[:16]}... {phase}")
+
+
+@operator.command()
+@click.argument("number", type=int)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@connected
+def status(operators: Operators, number: int, file: Path | None, beacon: str) -> None:
+    """How an operator stands, and the keys of FILE on both layers."""
+    console = Console(width=None if Console().is_terminal else PLAIN_WIDTH)
+    terms, standing = operators.describe(number), operators.standing(number)
+    table = Table(title=f"Operator {number}", show_header=False)
+    for name, value in (
+        ("manager", terms["manager"]),
+        ("active", "yes" if terms["active"] else "no"),
+        ("staked", f"{standing['staked'] / 1e9:,.9f} of {terms['cap']:,} ether"),
+        ("validators", f"{standing['validators']}, {standing['prepared']} prepared"),
+        ("bond", f"{standing['bond'] / 1e18:,.6f} slETH, {standing['required'] / 1e18:,.6f} required"),
+    ):
+        table.add_row(name, value)
+    console.print(table)
+    if file is None:
+        return
+    keys = Table("key", "for the pool", "on the beacon chain", "ether")
+    with BeaconClient(beacon) as client:
+        version = client.genesis().genesis_fork_version
+        for each in read_deposit_data(file, operators.contracts.credentials, version):
+            seen = client.validator(each.pubkey)
+            balance = f"{seen.balance / 1e9:,.9f}" if seen else ""
+            state = seen.status if seen else "not there yet"
+            keys.add_row(f"0x{each.pubkey.hex()[:16]}...", operators.phase_of(each.pubkey), state, balance)
+    console.print(keys)
