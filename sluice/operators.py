@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sluice.beacon.answers import Bytes4, Bytes32, Bytes48, Bytes96
 from sluice.beacon.deposits import DepositData
 from sluice.chain.node import Node, call
-from sluice.daemon.sender import Sender
+from sluice.daemon.sender import Sender, WouldRevertError
 from sluice.oracle.views import Contracts, find_contracts
 from sluice.units import Gwei
 
@@ -20,6 +20,21 @@ PREPARATION: Final = Gwei(10**9)
 PHASES: Final = ("unknown", "prepared", "proven", "asked to leave", "leaving", "gone", "refused", "abandoned")
 VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
 OPERATOR: Final = "(address,bool,address,(uint32,uint32,uint16,uint16,uint8))"
+
+
+ERRORS: Final = (
+    "AddressMissing()",
+    "BondTooLow(uint256,uint256,uint256)",
+    "BufferTooLow(uint256,uint256)",
+    "CallerNotAllowed(address,address)",
+    "NotOpen()",
+    "OperatorInactive(uint256)",
+    "OperatorUnknown(uint256)",
+    "StakeAboveCap(uint256,uint256,uint256)",
+    "StakeAboveLimit(uint256,uint256)",
+    "StakeBelowMinimum(uint256,uint256)",
+)
+"""Those of the contracts that an operator meets."""
 
 
 class OperatorError(Exception):
@@ -53,8 +68,8 @@ def read_deposit_data(path: Path, credentials: bytes, fork_version: bytes) -> li
         key = f"key 0x{each.pubkey.hex()[:16]}..."
         if each.withdrawal_credentials != credentials:
             raise OperatorError(
-                f"{key}: its credentials are 0x{each.withdrawal_credentials.hex()}, the pool's are 0x{credentials.hex()}: "
-                "make the deposit data anew with them"
+                f"{key}: its credentials are 0x{each.withdrawal_credentials.hex()}, "
+                f"the pool's are 0x{credentials.hex()}: make the deposit data anew with them"
             )
         if each.amount != PREPARATION:
             raise OperatorError(f"{key}: its amount is {each.amount} gwei; a preparation is 1 ether")
@@ -111,7 +126,7 @@ class Operators:
 
     def register(self, sender: Sender, rewards: str) -> int:
         """On the open terms, with the sender as manager; the id."""
-        sender.send(self.registry, _data("register(address)", ["address"], [rewards]))
+        _send(sender, self.registry, _data("register(address)", ["address"], [rewards]))
         (count,) = call(self.node, self.registry, "count()", returns=["uint256"])
         for operator in range(count, 0, -1):
             if self.describe(operator)["manager"].lower() == sender.address.lower():
@@ -120,12 +135,12 @@ class Operators:
 
     def bond(self, sender: Sender, operator: int, wei: int) -> None:
         """Stake ether into the operator's bond."""
-        sender.send(self.bonds, _data("depositEther(uint256)", ["uint256"], [operator]), wei)
+        _send(sender, self.bonds, _data("depositEther(uint256)", ["uint256"], [operator]), wei)
 
     def prepare(self, sender: Sender, operator: int, deposit: DepositData) -> None:
         types = ["uint256", "bytes", "bytes"]
         arguments = [operator, deposit.pubkey, deposit.signature]
-        sender.send(self.contracts.manager, _data("prepare(uint256,bytes,bytes)", types, arguments))
+        _send(sender, self.contracts.manager, _data("prepare(uint256,bytes,bytes)", types, arguments))
 
     # --- Reading ---
 
@@ -160,6 +175,18 @@ class Operators:
     def phase_of(self, pubkey: bytes) -> str:
         (values,) = call(self.node, self.contracts.manager, "validator(bytes)", [pubkey], [VALIDATOR])
         return PHASES[values[1]]
+
+
+def _send(sender: Sender, to: str, data: bytes, value: int = 0) -> None:
+    try:
+        sender.send(to, data, value)
+    except WouldRevertError as error:
+        for each in ERRORS:
+            if keccak(text=each)[:4] == error.data[:4]:
+                types = [kind for kind in each[each.index("(") + 1 : -1].split(",") if kind]
+                values = ", ".join(str(value) for value in decode(types, error.data[4:]))
+                raise OperatorError(f"refused: {each[: each.index('(')]}({values})") from error
+        raise
 
 
 def _data(signature: str, types: list[str], arguments: list[Any]) -> bytes:

@@ -116,7 +116,7 @@ def test_what_is_wrong_is_named(world: World, environment: Path) -> None:
         result = run(world, "sluice operator prepare 1 bad.json")
         assert (result.exit_code, words in result.output) == (1, True), result.output
     assert "cannot be read" in run(world, "sluice operator prepare 1 absent.json").output
-    assert "OperatorUnknown" in run(world, "sluice operator bond 99 --ether 1").output or True
+    assert "refused: OperatorUnknown(99)" in run(world, "sluice operator bond 99 --ether 1").output
     result = run(world, "sluice operator status 1 --rpc http://127.0.0.1:1")
     assert "does not answer as an execution node" in result.output
 
