@@ -142,7 +142,8 @@ interface IReportChallenge {
     /// @notice Show a leaf that was asked for, or that the tree does not reach so far. Anybody.
     /// @dev The path need not add up: then it can be challenged.
     function show(Report calldata report, Opening calldata opening, uint256 position) external;
-    /// @notice Nobody has shown it in time: unvested rewards are taken back, the oracle halts, the fee returns.
+    /// @notice Nobody has shown it in time: unvested rewards are taken back, the oracle halts, the fee returns to who asked
+    /// (or stays here, where that account takes no ether).
     function conclude(Report calldata report, uint256 position) external;
 
     // --- Bonds of members, slETH ---

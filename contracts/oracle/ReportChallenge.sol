@@ -180,7 +180,7 @@ contract ReportChallenge is IReportChallenge {
         // the tree has the leaf, or is too small to have it
         if (opening.position != position && position >> opening.path.length == 0) revert PositionOutOfBounds(position);
         emit LeafShown(digest, position, opening.tag, opening.amount);
-        _pay(msg.sender);
+        if (!SafeTransferLib.trySafeTransferETH(msg.sender, DEMAND_FEE, gasleft())) revert EtherRejected(msg.sender);
     }
 
     /// @inheritdoc IReportChallenge
@@ -193,7 +193,8 @@ contract ReportChallenge is IReportChallenge {
             emit ReportUnanswered(digest, position);
             _undo();
         }
-        _pay(demand_.by);
+        // who takes no ether must not keep a false report alive
+        SafeTransferLib.trySafeTransferETH(demand_.by, DEMAND_FEE, SafeTransferLib.GAS_STIPEND_NO_GRIEF);
     }
 
     // --- Bonds ---
@@ -436,9 +437,5 @@ contract ReportChallenge is IReportChallenge {
         demand_ = _demands[digest][position];
         if (demand_.by == address(0)) revert DemandUnknown(position);
         delete _demands[digest][position];
-    }
-
-    function _pay(address receiver) private {
-        if (!SafeTransferLib.trySafeTransferETH(receiver, DEMAND_FEE, gasleft())) revert EtherRejected(receiver);
     }
 }

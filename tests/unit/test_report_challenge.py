@@ -701,6 +701,28 @@ def test_root_that_nobody_can_open_falls_without_charge(protocol, committee, cha
         challenge.charge(digest_, [], sender=stranger)
 
 
+def test_asker_that_takes_no_ether_keeps_no_report_alive(protocol, committee, challenge, stranger):
+    """Whoever signed a lie could ask for its leaves first, from a contract that rejects the fee when it comes back."""
+    committee.submit(committee.report())
+    report, _ = lie(committee, SumTree(committee.leaves()), balances_root=b"\xee" * 32)
+    asker = protocol.impersonate(protocol.oracle, 10**18)
+    at = next_at(now() + 1)
+    challenge.demand(report, 0, sender=asker, value=FEE)
+    warp_to(at + ANSWER_TIME + 1)
+    challenge.conclude(report, 0, sender=stranger)
+    assert protocol.oracle.halted()
+    assert challenge.balance == FEE
+
+
+def test_who_shows_a_leaf_must_take_the_fee(protocol, committee, challenge, stranger):
+    given = committee.report()
+    report, _ = given.as_tuple(), committee.submit(given)
+    challenge.demand(report, 0, sender=stranger, value=FEE)
+    shower = protocol.impersonate(protocol.oracle, 10**18)
+    with reverts(challenge.EtherRejected, receiver=protocol.oracle):
+        challenge.show(report, opened(SumTree(committee.leaves()), 0), 0, sender=shower)
+
+
 def test_demand_that_the_next_report_has_overtaken_does_nothing(protocol, committee, challenge, stranger):
     given = committee.report()
     report, _ = given.as_tuple(), committee.submit(given)
