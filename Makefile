@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench shell console chain devnet lock clean distclean
+.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench bench-report shell console chain devnet lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -50,6 +50,9 @@ lint: .ready ## ruff, mypy --strict, tsc over the devnet's JSDoc, forge fmt, sol
 
 fmt: .ready ## format Python and Solidity
 	@$(IN) ruff check --fix-only --quiet .; ruff format .; forge fmt
+
+bench-report: .ready ## CPU and memory of a report from a state of a million validators
+	@$(IN) python -m tools.bench_report $(ARGS)
 
 shell: .ready ## a shell with ape, forge, anvil and the rest on PATH
 	@$(IN) PS1='(sluice) \w\$$ ' bash --norc -i || true

@@ -96,23 +96,11 @@ class Ledger:
         return self.gap == 0 and self.credited == self.withdrawn * 10**9 and self.forced >= 0
 
 
-class ConsensusLayer(Protocol):
-    """Balances, duties and time of the validators; the execution node is its other side."""
-
-    @property
-    def spec(self) -> ChainSpec: ...
-
-    @property
-    def slot(self) -> Slot:
-        """The newest slot it has processed."""
-        ...
+class ReportSource(Protocol):
+    """The consensus layer, as far as a report needs it."""
 
     def sync(self) -> Slot:
-        """Catch up with the execution node: its clock, deposits, withdrawals that are due."""
-        ...
-
-    def advance_to(self, slot: Slot) -> Slot:
-        """Let time pass on both sides until ``slot``."""
+        """Catch up; the newest slot there is."""
         ...
 
     def stamp(self, slot: Slot) -> Stamp:
@@ -125,6 +113,22 @@ class ConsensusLayer(Protocol):
 
     def faults(self, before: Slot | None, slot: Slot, credentials: bytes) -> Gwei:
         """What those of them at fault have lost from the report of slot ``before`` (None: ever) to ``slot``."""
+        ...
+
+
+class ConsensusLayer(ReportSource, Protocol):
+    """Balances, duties and time of the validators; the execution node is its other side."""
+
+    @property
+    def spec(self) -> ChainSpec: ...
+
+    @property
+    def slot(self) -> Slot:
+        """The newest slot it has processed."""
+        ...
+
+    def advance_to(self, slot: Slot) -> Slot:
+        """Let time pass on both sides until ``slot``."""
         ...
 
     def validators(self, credentials: bytes | None = None) -> Sequence[ValidatorInfo]:

@@ -3,6 +3,8 @@
 import click
 
 from sluice.cli.devnet import devnet
+from sluice.cli.keeper import keeper
+from sluice.cli.oracle import oracle
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,3 +14,5 @@ def cli() -> None:
 
 
 cli.add_command(devnet)
+cli.add_command(keeper)
+cli.add_command(oracle)

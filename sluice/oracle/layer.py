@@ -271,8 +271,11 @@ def leaves_of(state: BeaconState, ours: Ours) -> Leaves:
     indices = np.asarray(ours.indices, np.int64)
     if len(indices) and indices.max() >= len(state.balances):
         raise WrongStateError(f"the state has {len(state.balances)} validators, ours reach to {indices.max()}")
-    pending = state.pending_deposits
-    known = np.array([np.void(key) for key in ours.pubkeys], dtype="V48")
-    chosen = np.flatnonzero(np.isin(pending["pubkey"], known))
-    deposits = [Deposit(int(i), Gwei(int(pending["amount"][i]))) for i in chosen]
+    known = set(ours.pubkeys)
+    waiting = state.pending_deposits
+    deposits = [
+        Deposit(i, Gwei(int(amount)))
+        for i, (pubkey, amount) in enumerate(zip(waiting["pubkey"], waiting["amount"], strict=True))
+        if pubkey.tobytes() in known
+    ]
     return Leaves.of(state.balances[indices], deposits, ours.preparations)

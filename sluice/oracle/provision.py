@@ -46,7 +46,7 @@ class Slashed:
 def slashed_of(state: BeaconState, indices: "np.typing.NDArray[np.int64]") -> dict[int, Slashed]:
     """Those of ``indices`` that are slashed, by index."""
     validators = state.validators
-    chosen = [int(i) for i in indices if validators["slashed"][i]]
+    chosen = [int(i) for i in indices[validators["slashed"][indices] != 0]]
     if not chosen:
         return {}
     epoch = state.slot // state.preset.slots_per_epoch

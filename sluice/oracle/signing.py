@@ -7,9 +7,11 @@ from typing import Any, Final
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_keys.exceptions import BadSignature
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from sluice.oracle.report import Report
 
@@ -108,8 +110,11 @@ def to_full(signature: bytes) -> bytes:
 
 
 def recover(report: Report, domain: OracleDomain, signature: bytes) -> ChecksumAddress:
-    """Who signed; malleable and otherwise unacceptable signatures are refused."""
-    address: ChecksumAddress = Account.recover_message(signable(report, domain), signature=to_full(signature))
+    """Who signed; raises :class:`SignatureError` for what no oracle contract would accept."""
+    try:
+        address: ChecksumAddress = Account.recover_message(signable(report, domain), signature=to_full(signature))
+    except (BadSignature, ValidationError) as error:
+        raise SignatureError(f"it recovers to nobody: {error}") from error
     return address
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
-from sluice.chain.interface import ConsensusLayer, Stamp
+from sluice.chain.interface import ReportSource, Stamp
 from sluice.chain.node import Node, call, get_balance, get_block
 from sluice.oracle.report import (
     ConsensusView,
@@ -36,11 +36,19 @@ class Contracts:
     queue: ChecksumAddress
     gateway: ChecksumAddress
     rewards_vault: ChecksumAddress
+    manager: ChecksumAddress
+    challenge: ChecksumAddress
     credentials: bytes
+    genesis_time: int
+    seconds_per_slot: int
+    frame_slots: int
 
     @property
     def domain(self) -> OracleDomain:
         return OracleDomain(self.chain_id, self.oracle)
+
+    def time_of(self, slot: int) -> Timestamp:
+        return Timestamp(self.genesis_time + slot * self.seconds_per_slot)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,10 @@ def find_contracts(node: Node, oracle: str) -> Contracts:
     def address(of: str, name: str) -> ChecksumAddress:
         return to_checksum_address(call(node, of, f"{name}()", returns=["address"])[0])
 
-    vault = address(oracle, "vault")
+    def number(name: str) -> int:
+        return int(call(node, oracle, f"{name}()", returns=["uint256"])[0])
+
+    vault, challenge = address(oracle, "vault"), address(oracle, "CHALLENGE")
     return Contracts(
         chain_id=int(node.request("eth_chainId"), 16),
         oracle=to_checksum_address(oracle),
@@ -77,7 +88,12 @@ def find_contracts(node: Node, oracle: str) -> Contracts:
         queue=address(vault, "QUEUE"),
         gateway=address(vault, "GATEWAY"),
         rewards_vault=address(vault, "rewardsVault"),
+        manager=address(challenge, "manager"),
+        challenge=challenge,
         credentials=call(node, vault, "CREDENTIALS()", returns=["bytes32"])[0],
+        genesis_time=number("GENESIS_TIME"),
+        seconds_per_slot=number("SECONDS_PER_SLOT"),
+        frame_slots=number("FRAME_SLOTS"),
     )
 
 
@@ -122,7 +138,7 @@ def read_vault(node: Node, contracts: Contracts, stamp: Stamp) -> VaultView:
     )
 
 
-def prepare(layer: ConsensusLayer, node: Node, contracts: Contracts) -> Prepared:
+def prepare(layer: ReportSource, node: Node, contracts: Contracts) -> Prepared:
     """The report of the frame that runs now."""
     layer.sync()
     expected = read_expected(node, contracts)

@@ -225,6 +225,16 @@ class Protocol:
         self.operators.append(operator)
         return operator
 
+    def settle(self, operator: int, shares: int) -> None:
+        """The committee proposes, nobody cancels, anybody executes."""
+        reason = b"\x01" * 32
+        digest = bytes(self.view("OperatorBonds", "settlementDigest", operator, shares, reason))
+        keys = sorted(self.keys[:5], key=lambda key: int(key.address, 16))
+        signatures = [bytes(key.unsafe_sign_hash(digest).signature) for key in keys]
+        self.send(self.stranger, "OperatorBonds", "propose", operator, shares, reason, signatures)
+        self.devnet.advance(7 * FRAME + 1)
+        self.send(self.stranger, "OperatorBonds", "execute", int(self.view("OperatorBonds", "settlementCount")))
+
     def prepare(self, operator: int, who: LocalAccount, key: Key) -> None:
         version = self.devnet.beacon.genesis().genesis_fork_version
         data = sign_deposit(key.secret, self.credentials, Gwei(ETHER), version)

@@ -7,50 +7,27 @@ counted: execution balances, consensus balances and burnt fees, to the gwei.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from sluice.beacon import proofs
-from sluice.devnet import Devnet, DevnetSettings
 from sluice.oracle.layer import NotFinalError
 from sluice.oracle.tree import SumTree
 from sluice.units import Gwei
 from tests.challenging import ForgedTree, flat
-from tests.devnet.books import Books
-from tests.devnet.conftest import BACKEND
 from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
+from tests.devnet.world import World, open_world
 
-BOND = 210 * WEI
 NO_ONE = "0x" + "00" * 20
 FOREIGN = b"\x01" + bytes(11) + b"\xee" * 20
 
 
-@dataclass
-class World:
-    devnet: Devnet
-    books: Books
-    protocol: Protocol
-    told: int = field(default=0)
-
-    def operator(self, bond: int = BOND) -> int:
-        """Of the account that runs all of them."""
-        return self.protocol.register(self.protocol.operator, bond)
-
-    def validator(self, operator: int, name: str, topped: int = 31) -> Key:
-        return self.protocol.validator(operator, self.protocol.operator, name, topped)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096)
-    with Devnet(settings) as devnet:
-        devnet.advance(2)
-        books = Books(devnet)
-        protocol = Protocol.deploy(devnet, Path(tmp_path_factory.mktemp("protocol")), books)
-        yield World(devnet, books, protocol)
+    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -208,6 +185,74 @@ def test_missed_reference_slot_is_reported_from_the_block_before(world: World) -
     made = protocol.prepared()
     assert protocol.layer.read(made.report.reference_slot).header.slot == reference - 1
     protocol.submit(made.report)
+
+
+def test_D8_consolidation_counts_once(world: World) -> None:
+    """The balance moves from one of our validators to another; reports before, between and after see no gain in it."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=200 * WEI)
+    operator = world.operator(20 * WEI)
+    source = world.validator(operator, "consolidation source", 31)
+    target = world.validator(operator, "consolidation target", 63)
+    period = int(devnet.beacon.spec().values["SHARD_COMMITTEE_PERIOD"])
+    until(
+        devnet, lambda: devnet.status().slot // 8 >= look(devnet, source).validator.activation_epoch + period + 1, 400
+    )
+    protocol.report()
+    protocol.send(protocol.keeper, "ValidatorManager", "consolidate", source.pubkey, target.pubkey, value=1)
+    assert devnet.beacon.pending_consolidations()
+    profits = [protocol.report().forecast.profit]
+    assert int(protocol.view("ValidatorManager", "validator", target.pubkey)[6]) == 96 * ETHER
+    for _ in range(60):
+        profits.append(protocol.report().forecast.profit)
+        if look(devnet, source).balance < ETHER:
+            break
+    assert look(devnet, target).balance >= 95 * ETHER
+    assert look(devnet, source).balance < ETHER
+    assert all(-WEI < profit < 8 * WEI for profit in profits), profits
+
+
+def test_queue_pays_without_reports_when_the_committee_is_gone(world: World) -> None:
+    """Five of nine silent for ever: three days later who has waited is paid at the rate of the moment."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=9 * WEI)
+    protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
+    request = int(protocol.view("WithdrawalQueue", "lastRequestId"))
+    with pytest.raises(RefusedError, match="RequestNotCovered"):
+        protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
+    devnet.advance(3 * FRAME + 1)
+    protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
+    protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", request)
+    assert not protocol.report().forecast.violations, "who comes back late reports all of it"
+
+
+@pytest.mark.parametrize("left", [3 * WEI // 10, 0])
+def test_slashing_with_some_or_none_of_a_bond_is_borne_by_holders(left: int, tmp_path: Path) -> None:
+    """What the committee has settled has left so much of the bond. That goes first; the rest is taken from all."""
+    with open_world(tmp_path) as world:
+        protocol, devnet = world.protocol, world.devnet
+        operator = world.operator(4 * WEI)
+        key = world.validator(operator, "slashed")
+        protocol.settle(operator, 4 * WEI - left)
+        protocol.report()
+        devnet.slash([look(devnet, key).index])
+        devnet.advance_block()
+        until(devnet, lambda: look(devnet, key).validator.slashed)
+        protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+        cover = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
+        assert cover == 4 * WEI - left, "what was settled is the cover fund's"
+        bond = worth(protocol, left)
+        seen = protocol.report()
+        assert seen.report.faults * 10**9 > 2 * bond
+        assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == 0
+        net = -seen.forecast.profit
+        assert net > 0
+        after = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
+        unvested = int(protocol.view("StakingVault", "unvested"))
+        paid = worth(protocol, cover - after)
+        # bond, unvested rewards, cover fund: together all of it, so the rate has not fallen
+        assert (bond + paid >= net - WEI // 100) or unvested == 0
+        world.books.check()
 
 
 def test_committee_that_lies_about_one_balance_pays(world: World) -> None:

@@ -1,0 +1,101 @@
+"""Transactions of a service: simulated right before they are sent, with a cap on what gas may cost."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
+
+from sluice.chain.node import Node, NodeError
+
+TIP: Final = 10**9
+"""Wei a unit of gas, for whoever builds the block."""
+RAISE: Final = (9, 8)
+"""A replacement must pay an eighth more."""
+GAS_MARGIN: Final = (6, 5)
+POLL: Final = 0.5
+
+
+class NotSentError(Exception):
+    """It was not sent, and why."""
+
+
+class WouldRevertError(NotSentError):
+    """The newest block refuses it: somebody else was faster, or it is wrong."""
+
+    def __init__(self, message: str, data: bytes) -> None:
+        self.data = data
+        super().__init__(message)
+
+
+@dataclass
+class Sender:
+    """Of one key. ``wait`` is called while a receipt is waited for."""
+
+    node: Node
+    key: LocalAccount
+    max_fee: int  # wei
+    receipt_seconds: float
+    wait: Callable[[float], Any] = time.sleep
+
+    @property
+    def address(self) -> ChecksumAddress:
+        return to_checksum_address(self.key.address)
+
+    def simulate(self, to: str, data: bytes, value: int = 0) -> int:
+        """Gas that it takes in the newest block; raises :class:`WouldRevertError`."""
+        call = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
+        try:
+            self.node.request("eth_call", call, "latest")
+            return int(self.node.request("eth_estimateGas", call), 16)
+        except NodeError as error:
+            raw = error.data or "0x"
+            found = bytes.fromhex(raw[2:]) if raw.startswith("0x") else b""
+            raise WouldRevertError(str(error), found) from error
+
+    def send(self, to: str, data: bytes, value: int = 0) -> dict[str, Any]:
+        """The receipt of a transaction that worked."""
+        gas = self.simulate(to, data, value) * GAS_MARGIN[0] // GAS_MARGIN[1]
+        base = int(self.node.request("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
+        tip, fee = TIP, 2 * base + TIP
+        if base + tip > self.max_fee:
+            raise NotSentError(f"gas costs {(base + tip) / 1e9:.2f} gwei, above max_fee_gwei {self.max_fee / 1e9:.2f}")
+        nonce = int(self.node.request("eth_getTransactionCount", self.address, "latest"), 16)
+        hashes: list[str] = []
+        while True:
+            signed = self.key.sign_transaction(
+                {
+                    "type": 2,
+                    "chainId": int(self.node.request("eth_chainId"), 16),
+                    "nonce": nonce,
+                    "to": to_checksum_address(to),
+                    "data": data,
+                    "value": value,
+                    "gas": gas,
+                    "maxFeePerGas": min(fee, self.max_fee),
+                    "maxPriorityFeePerGas": min(tip, self.max_fee),
+                }
+            )
+            raw = "0x" + bytes(signed.raw_transaction).hex()
+            hashes.append(str(self.node.request("eth_sendRawTransaction", raw)))
+            receipt = self._receipt(hashes)
+            if receipt is not None:
+                if receipt["status"] != "0x1":
+                    raise NotSentError(f"transaction {receipt['transactionHash']} failed in its block")
+                return receipt
+            if fee >= self.max_fee:
+                raise NotSentError(f"transaction {hashes[-1]} is in no block, and pays max_fee_gwei already")
+            fee, tip = fee * RAISE[0] // RAISE[1] + 1, tip * RAISE[0] // RAISE[1] + 1
+
+    def _receipt(self, hashes: list[str]) -> dict[str, Any] | None:
+        end = time.monotonic() + self.receipt_seconds
+        while time.monotonic() < end:
+            for each in hashes:
+                found: dict[str, Any] | None = self.node.request("eth_getTransactionReceipt", each)
+                if found is not None:
+                    return found
+            self.wait(min(POLL, self.receipt_seconds / 10))
+        return None

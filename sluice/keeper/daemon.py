@@ -1,0 +1,366 @@
+"""``sluice keeper run``: finalises requests, sweeps, proves, tops up, asks for exits, forces those that are overdue.
+
+A round looks at the newest block and does what is due, each thing in a transaction that is simulated right before it is
+sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from eth_abi.abi import encode
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+from prometheus_client import Counter, Gauge
+from pydantic import Field
+
+from sluice.beacon import proofs
+from sluice.beacon.answers import Validator
+from sluice.beacon.client import BeaconClient
+from sluice.beacon.spec import FORKS, PRESETS
+from sluice.beacon.state import BeaconState, StateTree
+from sluice.chain.node import HttpNode, Node, call, get_balance, get_block, get_logs
+from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
+from sluice.daemon.service import Service
+from sluice.daemon.settings import ServiceSettings
+from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.oracle.registry import Registry
+from sluice.oracle.views import Contracts, find_contracts
+from sluice.units import NO_GWEI, Gwei
+
+HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
+RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
+PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
+VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
+DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
+PREPARED, PROVEN, ASKED, EXITING = 1, 2, 3, 4
+FAR_FUTURE: Final = 2**64 - 1
+WEI: Final = 10**9
+MARGIN: Final = 200
+"""One part in so many is asked for beyond what is missing."""
+
+
+class KeeperSettings(ServiceSettings):
+    """Of ``sluice keeper run``."""
+
+    sweep_ether: float = Field(0.1, ge=0, description="Least ether in the gateway that is worth a sweep")
+    top_up_ether: int = Field(32, ge=1, description="Least ether in the buffer that is worth a top-up")
+    part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A validator as the manager has it, with what the beacon chain says of it now."""
+
+    pubkey: bytes
+    operator: int
+    phase: int
+    slashed: bool
+    staked: Gwei
+    asked: Gwei
+    seen: Validator | None
+
+
+@dataclass
+class KeeperDaemon:
+    settings: KeeperSettings
+    key: LocalAccount | None
+    node: Node
+    beacon: BeaconClient
+    contracts: Contracts
+    registry: Registry
+    service: Service = field(init=False)
+    _pubkeys: dict[bytes, bytes] = field(default_factory=dict)
+    _read_to: int = -1
+
+    @classmethod
+    def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
+        node = HttpNode(settings.execution_urls[0])
+        contracts = find_contracts(node, settings.oracle)
+        registry = Registry(contracts.manager, settings.first_block, settings.state_dir / "registry.json")
+        return cls(settings, key, node, BeaconClient(settings.beacon_urls[0]), contracts, registry)
+
+    def __post_init__(self) -> None:
+        self.log = structlog.get_logger(service="keeper")
+        self.service = Service("keeper", self.step, pause=self.settings.poll_seconds)
+        registry = self.service.metrics
+        self.done = Counter("sluice_transactions", "By what and how it ended", ["what", "result"], registry=registry)
+        self.missing = Gauge("sluice_missing_ether", "What open requests still need", registry=registry)
+        self._read_to = self.settings.first_block - 1
+
+    # --- A round ---
+
+    def step(self) -> str:
+        """Everything that is due now; what was done, in words."""
+        done = [
+            *self._finalize(),
+            *self._sweep(),
+            *self._force(),
+        ]
+        entries = self._entries()
+        done += [*self._prove(entries), *self._top_up(entries), *self._ask(entries)]
+        return "; ".join(done) or "nothing is due"
+
+    def _finalize(self) -> Iterator[str]:
+        (up_to,) = self._view(self.contracts.queue, "finalizable()", ["uint256"])
+        if up_to:
+            yield from self._send("finalised", self.contracts.queue, "finalize(uint256)", [up_to])
+
+    def _sweep(self) -> Iterator[str]:
+        there = get_balance(self.node, self.contracts.gateway)
+        (outside,) = self._view(self.contracts.vault, "outside()", ["uint256"])
+        if min(there, outside) >= max(WEI, self.settings.sweep_ether * 10**18):
+            yield from self._send("swept", self.contracts.gateway, "sweep()", [])
+
+    def _force(self) -> Iterator[str]:
+        """Exits that nobody can refuse: as anybody may, when the newest overdue request still misses ether."""
+        overdue = self._newest_overdue()
+        if overdue is None:
+            return
+        (missing,) = self._view(self.contracts.manager, "missing(uint256)", ["uint256"], [overdue])
+        if not missing:
+            return
+        (cursor,) = self._view(self.contracts.manager, "exitCursor()", ["uint256"])
+        keys = self._ours().pubkeys
+        chosen = [*keys[cursor:], *keys[:cursor]][:MAX_BATCH]
+        if chosen:
+            fee = self._fee() * len(chosen)
+            arguments = [overdue, chosen]
+            yield from self._send("forced exits", self.contracts.manager, "forceExits(uint256,bytes[])", arguments, fee)
+
+    def _newest_overdue(self) -> int | None:
+        queue, manager = self.contracts.queue, self.contracts.manager
+        (last,) = self._view(queue, "lastRequestId()", ["uint256"])
+        (finalized,) = self._view(queue, "lastFinalizedId()", ["uint256"])
+        (after,) = self._view(manager, "OVERDUE_AFTER()", ["uint256"])
+        now = get_block(self.node).timestamp
+        low, high = finalized, last
+        while low < high:  # requests are in the order of time
+            middle = (low + high + 1) // 2
+            if self._requested_at(middle) + after <= now:
+                low = middle
+            else:
+                high = middle - 1
+        return low if low > finalized else None
+
+    def _requested_at(self, request: int) -> int:
+        kinds = ["(address,uint256,uint256,uint256,bool,bool)"]
+        names = ("owner", "shares", "requestedAt", "assets", "finalized", "claimed")
+        (values,) = self._view(self.contracts.queue, "getRequest(uint256)", kinds, [request])
+        return int(dict(zip(names, values, strict=True))["requestedAt"])
+
+    # --- Proofs ---
+
+    def _prove(self, entries: list[Entry]) -> Iterator[str]:
+        due = [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
+        if not due:
+            return
+        tree, timestamp = self._anchor()
+        for each, what in due:
+            found = indices(tree.state, each.pubkey)
+            if not found:
+                continue  # not in a final state yet
+            proof = proofs.validator_proof(tree, found[0])
+            if proof_due(replace_seen(each, proof), self.contracts.credentials) != what:
+                continue
+            arguments: list[Any] = [
+                (timestamp, proof.header.as_tuple(), proof.index, proof.record.as_tuple(), proof.branch)
+            ]
+            signature = f"{what}({PROOF})"
+            if what == "proveGone":
+                balance = proofs.balance_proof(tree, proof.index)
+                if balance.balance:
+                    continue
+                arguments += [balance.balances, balance.branch]
+                signature = f"{what}({PROOF},bytes32,bytes32[])"
+            yield from self._send(what, self.contracts.manager, signature, arguments)
+
+    def _anchor(self) -> tuple[StateTree, int]:
+        """The state of the newest final block that has a child, and the child's time: there its root is published."""
+        header = self.beacon.header("finalized")
+        slot = header.slot
+        head = self.beacon.header("head").slot
+        child = next(
+            (found for at in range(slot + 1, head + 1) if (found := self.beacon.header_at(at)) is not None), None
+        )
+        if child is None:
+            raise NotSentError("the final block has no child yet")
+        data, fork = self.beacon.state(slot)
+        chosen = next(each for each in FORKS if each == fork)
+        spec = self.beacon.spec()
+        tree = StateTree()
+        state = BeaconState.decode(data, chosen, PRESETS[spec.preset])
+        if tree.load(state) != header.state_root:
+            raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
+        return tree, state.genesis_time + child.slot * spec.seconds_per_slot
+
+    # --- Stake and exits ---
+
+    def _top_up(self, entries: list[Entry]) -> Iterator[str]:
+        (free,) = self._view(self.contracts.vault, "depositable()", ["uint256"])
+        part = self.settings.part_ether * 10**9
+        if free // WEI < self.settings.top_up_ether * 10**9:
+            return
+        (amounts,) = self._view(
+            self.contracts.manager, "allocation(uint256,uint256)", ["uint256[]"], [free // WEI, min(part, free // WEI)]
+        )
+        shares = {operator: Gwei(amount) for operator, amount in enumerate(amounts, 1) if amount >= MIN_DEPOSIT}
+        plan = plan_top_ups(shares, working(entries))
+        if plan:
+            yield from self._send("topped up", self.contracts.manager, "stake((bytes,uint64)[])", [plan])
+
+    def _ask(self, entries: list[Entry]) -> Iterator[str]:
+        """What open requests need beyond buffer, gateway and what is on its way."""
+        (shares,) = self._view(self.contracts.queue, "openShares()", ["uint256"])
+        (owed,) = self._view(self.contracts.vault, "previewMint(uint256)", ["uint256"], [shares])
+        (buffer,) = self._view(self.contracts.vault, "buffer()", ["uint256"])
+        there = get_balance(self.node, self.contracts.gateway)
+        missing = (owed - buffer - there) // WEI - self._coming(entries)
+        self.missing.set(max(0, missing) / 10**9)
+        if missing <= 0:
+            return
+        # requests earn on while they wait, and a withdrawal takes days: a little more, and not in crumbs
+        plan = plan_exits(max(missing + missing // MARGIN, MIN_DEPOSIT), working(entries))
+        if plan:
+            keys, amounts = [list(column) for column in zip(*plan, strict=True)]
+            fee = self._fee() * len(plan)
+            signature = "requestExits(bytes[],uint64[])"
+            yield from self._send("asked for exits", self.contracts.manager, signature, [keys, amounts], fee)
+
+    def _coming(self, entries: list[Entry]) -> int:
+        """Partial withdrawals that wait, and all that leaves."""
+        by_index = {each.seen.index: each for each in entries if each.seen is not None}
+        parts = sum(
+            each.amount for each in self.beacon.pending_partial_withdrawals() if each.validator_index in by_index
+        )
+        leaving = sum(
+            each.seen.balance
+            for each in by_index.values()
+            if each.seen is not None and each.seen.validator.exit_epoch != FAR_FUTURE
+        )
+        return parts + leaving
+
+    # --- What there is ---
+
+    def _ours(self) -> Any:  # noqa: ANN401
+        return self.registry.at(self.node, get_block(self.node).number)
+
+    def _entries(self) -> list[Entry]:
+        ours = self._ours()
+        keys = [*ours.pubkeys, *(key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)]
+        seen = {each.pubkey: each for each in self.beacon.validators("head", keys)} if keys else {}
+        found = []
+        for key in keys:
+            (values,) = self._view(self.contracts.manager, "validator(bytes)", [VALIDATOR], [key])
+            operator, phase, slashed, _, _, _, staked, asked, _, _ = values
+            found.append(Entry(key, operator, phase, slashed, Gwei(staked), Gwei(asked), seen.get(key)))
+        return found
+
+    def _pubkey_of(self, key_hash: bytes) -> bytes | None:
+        """The manager's event has the hash, the vault's the key."""
+        newest = get_block(self.node).number
+        if key_hash not in self._pubkeys and newest > self._read_to:
+            for log in get_logs(self.node, self.contracts.vault, DEPOSITED, self._read_to + 1, newest):
+                key = log.data[96 : 96 + 48]
+                self._pubkeys[keccak(key)] = key
+            self._read_to = newest
+        return self._pubkeys.get(key_hash)
+
+    def _fee(self) -> int:
+        fee, _ = self._view(self.contracts.gateway, "fees()", ["uint256", "uint256"])
+        return int(fee)
+
+    def _view(self, to: str, signature: str, returns: list[str], arguments: list[Any] | None = None) -> tuple[Any, ...]:
+        return call(self.node, to, signature, arguments or [], returns)
+
+    # --- Transactions ---
+
+    def _send(self, what: str, to: str, signature: str, arguments: list[Any], value: int = 0) -> Iterator[str]:
+        types = split_types(signature)
+        data = keccak(text=signature)[:4] + encode(types, arguments)
+        if self.key is None:
+            yield f"would have {what}"
+            return
+        sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
+        try:
+            receipt = sender.send(to, data, value)
+        except WouldRevertError as error:
+            self.done.labels(what, "refused").inc()
+            self.log.info("not needed, or refused", what=what, reason=str(error))
+            return
+        self.done.labels(what, "done").inc()
+        yield f"{what} ({int(receipt['gasUsed'], 16):,} gas)"
+
+
+def working(entries: list[Entry]) -> list[Working]:
+    return [
+        Working(
+            each.pubkey,
+            each.operator,
+            each.staked,
+            Gwei(max(0, (each.seen.balance if each.seen is not None else NO_GWEI) - each.asked)),
+        )
+        for each in entries
+        if each.phase == PROVEN and each.seen is not None and each.seen.validator.exit_epoch == FAR_FUTURE
+    ]
+
+
+def proof_due(entry: Entry, credentials: bytes) -> str | None:
+    """The function of the manager that the beacon chain's word is for, if any."""
+    seen = entry.seen
+    if seen is None:
+        return None
+    record = seen.validator
+    if entry.phase == PREPARED:
+        return "prove" if record.withdrawal_credentials == credentials else "refuse"
+    if entry.phase not in (PROVEN, ASKED, EXITING):
+        return None
+    if record.slashed and not entry.slashed:
+        return "proveSlashed"
+    if seen.status in ("withdrawal_done", "withdrawal_possible") and seen.balance == 0:
+        return "proveGone"
+    if record.exit_epoch != FAR_FUTURE and entry.phase != EXITING:
+        return "proveExiting"
+    return None
+
+
+def replace_seen(entry: Entry, proof: proofs.ValidatorProof) -> Entry:
+    """The entry as the state that is proven from has it."""
+    record = proof.record
+    seen = entry.seen
+    if seen is None:
+        return entry
+    validator = seen.validator.model_copy(
+        update={
+            "withdrawal_credentials": record.credentials,
+            "slashed": record.slashed,
+            "exit_epoch": record.exit_epoch,
+        }
+    )
+    return Entry(
+        entry.pubkey,
+        entry.operator,
+        entry.phase,
+        entry.slashed,
+        entry.staked,
+        entry.asked,
+        seen.model_copy(update={"validator": validator}),
+    )
+
+
+def indices(state: BeaconState, pubkey: bytes) -> list[int]:
+    return [int(i) for i in np.flatnonzero(state.validators["pubkey"] == np.void(pubkey))]
+
+
+def split_types(signature: str) -> list[str]:
+    """The types of a signature's arguments, tuples kept whole."""
+    inner = signature[signature.index("(") + 1 : -1]
+    found, depth, start = [], 0, 0
+    for at, letter in enumerate(inner):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            found.append(inner[start:at])
+            start = at + 1
+    return [*found, inner[start:]] if inner else []

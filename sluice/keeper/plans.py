@@ -1,0 +1,76 @@
+"""What a keeper does, as functions of what it sees. Amounts are gwei."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sluice.units import Gwei
+
+MIN_DEPOSIT: Final = 10**9
+MIN_ACTIVE: Final = 32 * 10**9
+MAX_STAKE: Final = 2_048 * 10**9
+MAX_BATCH: Final = 16
+
+
+@dataclass(frozen=True)
+class Working:
+    """A proven validator that works: neither leaving nor asked to."""
+
+    pubkey: bytes
+    operator: int
+    staked: Gwei
+    """What the vault has deposited for it."""
+    balance: Gwei
+    """What it has, less what has been asked of it in parts."""
+
+
+def plan_top_ups(shares: Mapping[int, Gwei], working: Sequence[Working]) -> list[tuple[bytes, Gwei]]:
+    """Each operator's share of new stake into its validators: those first that are not active yet, the fullest of them
+    before the others, so that ether begins to work; then the least filled. No part is below the least deposit.
+    """
+    plan: dict[bytes, int] = {}
+    for operator, share in shares.items():
+        left: int = share
+        its = [each for each in working if each.operator == operator]
+        waiting = sorted((each for each in its if each.staked < MIN_ACTIVE), key=lambda each: -each.staked)
+        for each in waiting:
+            part = min(left, MIN_ACTIVE - each.staked)
+            if part == MIN_ACTIVE - each.staked and part >= MIN_DEPOSIT:
+                plan[each.pubkey] = part
+                left -= part
+        for each in sorted(its, key=lambda each: each.staked):
+            known = plan.get(each.pubkey, 0)
+            if each.staked + known < MIN_ACTIVE:
+                continue
+            part = min(left, MAX_STAKE - each.staked - known)
+            if part >= MIN_DEPOSIT:
+                plan[each.pubkey] = known + part
+                left -= part
+    return [(pubkey, Gwei(amount)) for pubkey, amount in plan.items()][:MAX_BATCH]
+
+
+def plan_exits(missing: int, working: Sequence[Working]) -> list[tuple[bytes, Gwei]]:
+    """Just enough: parts of the fullest, which keep what they need; whole validators, the smallest first, for the rest.
+    Amount 0 is an exit.
+    """
+    plan: list[tuple[bytes, Gwei]] = []
+    for each in sorted(working, key=lambda each: -each.balance):
+        part = min(missing, each.balance - MIN_ACTIVE)
+        if part < MIN_DEPOSIT:
+            break
+        plan.append((each.pubkey, Gwei(part)))
+        missing -= part
+        if missing <= 0:
+            return plan[:MAX_BATCH]
+    asked = {pubkey for pubkey, _ in plan}
+    for each in sorted(working, key=lambda each: each.balance):
+        if missing <= 0:
+            break
+        # what was asked in parts of one that leaves altogether would be asked twice
+        if each.pubkey in asked:
+            plan = [item for item in plan if item[0] != each.pubkey]
+            missing -= MIN_ACTIVE
+        else:
+            missing -= each.balance
+        plan.append((each.pubkey, Gwei(0)))
+    return plan[:MAX_BATCH]

@@ -1,0 +1,251 @@
+"""How members give each other their signatures: each posts its own to all others, and asks them for theirs.
+
+What is posted proves itself: a signature over a report recovers to its signer, and only members' keys count, for the
+slot that is expected now. A member has one signature a slot here; a second one over something else is told as an alarm
+and not kept. So nobody can fill the memory, and nothing that is posted can make a member sign.
+"""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import structlog
+from eth_typing import ChecksumAddress
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sluice.oracle.report import Report
+from sluice.oracle.signing import OracleDomain, SignatureError, SignedReport, recover, to_full
+from sluice.oracle.tree import Leaves
+from sluice.units import Gwei, Slot, Wei
+
+LARGEST: Final = 16_384
+"""Bytes of a posted body."""
+POSTS_A_MINUTE: Final = 120
+"""From one address."""
+TIMEOUT: Final = 5.0
+SLOTS_KEPT: Final = 4
+
+
+class MessageRefusedError(Exception):
+    """A message that is not taken; the status code that says why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A report and one signature over it."""
+
+    report: Report
+    signature: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        report = {
+            name: "0x" + value.hex() if isinstance(value, bytes) else str(value)
+            for name, value in vars(self.report).items()
+        }
+        return {"report": report, "signature": "0x" + self.signature.hex()}
+
+    @classmethod
+    def of(cls, raw: object) -> "Message":
+        """Raises :class:`MessageRefusedError` for anything else."""
+        if not isinstance(raw, dict):
+            raise MessageRefusedError(400, "not a signed report: no object")
+        try:
+            given = raw["report"]
+            report = Report(
+                reference_slot=Slot(int(given["reference_slot"])),
+                beacon_root=bytes.fromhex(given["beacon_root"][2:]),
+                balances_root=bytes.fromhex(given["balances_root"][2:]),
+                validators=int(given["validators"]),
+                consensus_balance=Gwei(int(given["consensus_balance"])),
+                provision=Gwei(int(given["provision"])),
+                faults=Gwei(int(given["faults"])),
+                withdrawn=Gwei(int(given["withdrawn"])),
+                deposited=Gwei(int(given["deposited"])),
+                rewards=Wei(int(given["rewards"])),
+            )
+            return cls(report, to_full(bytes.fromhex(raw["signature"][2:])))
+        except (KeyError, TypeError, ValueError, SignatureError) as error:
+            raise MessageRefusedError(400, f"not a signed report: {error}") from error
+
+
+@dataclass
+class Book:
+    """The signatures of this frame and the leaves of the newest reports. Used by two threads."""
+
+    domain: OracleDomain
+    member_of: Callable[[str], str | None]
+    """The member whose key it is."""
+    expected: Callable[[], Slot]
+    alarm: Callable[[str], None] = lambda _: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _signed: dict[Slot, dict[str, Message]] = field(default_factory=dict)
+    _leaves: dict[Slot, Leaves] = field(default_factory=dict)
+
+    def add(self, message: Message) -> ChecksumAddress:
+        """The signer's key; raises :class:`MessageRefusedError`."""
+        slot, expected = message.report.reference_slot, self.expected()
+        if slot != expected:
+            raise MessageRefusedError(409, f"slot {slot} is not the expected one, {expected}")
+        try:
+            key = recover(message.report, self.domain, message.signature)
+        except SignatureError as error:
+            raise MessageRefusedError(400, f"not a signature: {error}") from error
+        if self.member_of(key) is None:
+            raise MessageRefusedError(403, f"{key} is no member's key")
+        with self._lock:
+            of_slot = self._signed.setdefault(slot, {})
+            known = of_slot.get(key)
+            if known is not None and known.report != message.report:
+                self.alarm(f"{key} has signed two reports for slot {slot}")
+                raise MessageRefusedError(409, f"{key} has signed another report for slot {slot}")
+            of_slot[key] = message
+            while len(self._signed) > SLOTS_KEPT:
+                del self._signed[min(self._signed)]
+        return key
+
+    def messages(self, slot: Slot) -> list[Message]:
+        with self._lock:
+            return list(self._signed.get(slot, {}).values())
+
+    def for_report(self, report: Report) -> list[SignedReport]:
+        """Signatures over exactly this report."""
+        with self._lock:
+            return [
+                SignedReport(bytes.fromhex(key[2:]), message.signature)
+                for key, message in self._signed.get(report.reference_slot, {}).items()
+                if message.report == report
+            ]
+
+    def disagreeing(self, report: Report) -> list[str]:
+        """Keys that have signed something else for that slot."""
+        with self._lock:
+            of_slot = self._signed.get(report.reference_slot, {})
+            return [key for key, message in of_slot.items() if message.report != report]
+
+    def keep_leaves(self, slot: Slot, leaves: Leaves) -> None:
+        with self._lock:
+            self._leaves[slot] = leaves
+            while len(self._leaves) > SLOTS_KEPT:
+                del self._leaves[min(self._leaves)]
+
+    def leaves(self, slot: Slot) -> Leaves | None:
+        with self._lock:
+            return self._leaves.get(slot)
+
+
+class Endpoints:
+    """What others can ask of a member."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._posts: dict[str, deque[float]] = {}
+        self.log = structlog.get_logger(service="oracle")
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("/signatures", self._post, methods=["POST"]),
+            Route("/signatures/{slot:int}", self._get),
+            Route("/reports/{slot:int}/leaves", self._get_leaves),
+        )
+
+    async def _post(self, request: Request) -> Response:
+        try:
+            self._count(request.client.host if request.client else "")
+            message = Message.of(await _body(request))
+            key = await run_in_threadpool(self._book.add, message)
+        except MessageRefusedError as refused:
+            self.log.info("message refused", reason=str(refused))
+            return JSONResponse({"message": str(refused)}, status_code=refused.code)
+        return JSONResponse({"signer": key})
+
+    async def _get(self, request: Request) -> Response:
+        found = self._book.messages(Slot(request.path_params["slot"]))
+        return JSONResponse([each.as_json() for each in found])
+
+    async def _get_leaves(self, request: Request) -> Response:
+        leaves = self._book.leaves(Slot(request.path_params["slot"]))
+        if leaves is None:
+            return JSONResponse({"message": "no report of this slot is kept"}, status_code=404)
+        return JSONResponse(
+            {
+                "balances": leaves.balances.astype("<u8").tobytes().hex(),
+                "deposits": [[each.index, each.amount] for each in leaves.deposits],
+                "preparations": [each.hex() for each in leaves.preparations],
+            }
+        )
+
+    def _count(self, address: str) -> None:
+        now = time.monotonic()
+        posts = self._posts.setdefault(address, deque())
+        while posts and now - posts[0] > 60:
+            posts.popleft()
+        if len(posts) >= POSTS_A_MINUTE:
+            raise MessageRefusedError(429, "too many messages from this address")
+        posts.append(now)
+        if len(self._posts) > 1_000:
+            self._posts = {each: times for each, times in self._posts.items() if times and now - times[-1] < 60}
+
+
+async def _body(request: Request) -> object:
+    text = b""
+    async for part in request.stream():
+        text += part
+        if len(text) > LARGEST:
+            raise MessageRefusedError(413, f"more than {LARGEST} bytes")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise MessageRefusedError(400, "no JSON") from error
+
+
+class Peers:
+    """The other members, by their addresses."""
+
+    def __init__(self, urls: Sequence[str], transport: httpx.BaseTransport | None = None) -> None:
+        self.urls = tuple(urls)
+        self._client = httpx.Client(timeout=TIMEOUT, transport=transport)
+        self.log = structlog.get_logger(service="oracle")
+
+    def publish(self, message: Message) -> int:
+        """How many took it."""
+        taken = 0
+        for url in self.urls:
+            try:
+                answer = self._client.post(f"{url}/signatures", json=message.as_json())
+                taken += answer.is_success
+            except httpx.HTTPError as error:
+                self.log.debug("peer unreachable", url=url, error=str(error))
+        return taken
+
+    def collect(self, slot: Slot) -> list[Message]:
+        """What they have for a slot; what is no signed report is left out."""
+        found: list[Message] = []
+        for url in self.urls:
+            try:
+                found += [Message.of(each) for each in json.loads(self._get(f"{url}/signatures/{slot}"))]
+            except (httpx.HTTPError, ValueError, TypeError, MessageRefusedError) as error:
+                self.log.debug("peer without signatures", url=url, error=str(error))
+        return found
+
+    def _get(self, url: str) -> bytes:
+        text = b""
+        with self._client.stream("GET", url) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                text += part
+                if len(text) > 64 * LARGEST:
+                    raise ValueError(f"{url} sends more than {64 * LARGEST} bytes")
+        return text

@@ -1,0 +1,143 @@
+"""Keepers do the chores around real validators: from a prepared key to a paid request, alone and in a race."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from eth_account.signers.local import LocalAccount
+
+from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
+from tests.devnet.protocol import ETHER, FRAME, WEI, account
+from tests.devnet.staking import Key, look, until
+from tests.devnet.test_oracle_daemon import mining
+from tests.devnet.world import World, open_world
+
+KEEPER = 4
+NO_ONE = "0x" + "00" * 20
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def conserved(world: World) -> Iterator[None]:
+    yield
+    world.books.check()
+
+
+def keeper(world: World, folder: Path, key: LocalAccount | None) -> KeeperDaemon:
+    settings = KeeperSettings(
+        execution_urls=(world.devnet.execution_url,),
+        beacon_urls=(world.devnet.beacon_urls[0],),
+        oracle=world.protocol.contracts.oracle,
+        first_block=world.protocol.first,
+        state_dir=folder,
+        receipt_seconds=20.0,
+    )
+    return KeeperDaemon.of(settings, key)
+
+
+def round_of(world: World, *keepers: KeeperDaemon) -> list[str]:
+    with mining(world):
+        return [each.step() for each in keepers]
+
+
+def test_from_a_prepared_key_to_a_paid_request(world: World, tmp_path: Path) -> None:
+    """prove, top up, ask for what a request needs, sweep, finalise: nobody else does anything but reports."""
+    protocol, devnet = world.protocol, world.devnet
+    daemon = keeper(world, tmp_path / "a", account(KEEPER))
+    assert round_of(world, daemon) == ["nothing is due"], "there is no validator to top up"
+    operator = world.operator()
+    key = Key.of("kept")
+    devnet.add_keys([key.secret])
+    protocol.prepare(operator, protocol.operator, key)
+    assert round_of(world, daemon) == ["nothing is due"], "the beacon chain does not have it yet"
+    index = protocol.appears(key)
+    devnet.finalize(devnet.status().slot)
+    assert index == look(devnet, key).index
+    dry = keeper(world, tmp_path / "dry", None)
+    assert dry.step() == "would have prove"
+    (said,) = round_of(world, daemon)
+    assert said.startswith("prove (")
+    (said,) = round_of(world, daemon)
+    assert said.startswith("topped up (")
+    staked = int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
+    assert staked == 2_017 * ETHER, "in parts of 32 as far as cap and bond allow"
+    until(devnet, lambda: protocol.status(key) == "active_ongoing")
+    until(devnet, lambda: look(devnet, key).balance >= 2_016 * ETHER, epochs=200)
+    protocol.report()
+
+    buffer = int(protocol.view("StakingVault", "buffer"))
+    wanted = int(protocol.view("StakingVault", "convertToShares", buffer + 100 * WEI))
+    protocol.send(protocol.staker, "WithdrawalQueue", "request", wanted, protocol.staker.address)
+    said = "; ".join(round_of(world, daemon))
+    assert "asked for exits (" in said
+    assert "asked" not in "; ".join(round_of(world, daemon)), "what is on its way is counted"
+    (pending,) = devnet.beacon.pending_partial_withdrawals()
+    assert pending.amount == pytest.approx(100 * ETHER, rel=0.1)
+    gateway = protocol.result.plan.addresses["WithdrawalGatewayProxy"]
+
+    def there() -> int:
+        return int(devnet.node.request("eth_getBalance", gateway, "latest"), 16)
+
+    until(devnet, lambda: there() >= pending.amount * 10**9, epochs=400)
+    assert "swept (" in "; ".join(round_of(world, daemon))
+    assert there() < 10**17
+    for _ in range(6):
+        protocol.report()
+        if "finalised (" in (said := "; ".join(round_of(world, daemon))):
+            break
+        until(devnet, lambda: there() > 0, epochs=300)
+    assert "finalised (" in said
+    protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", 1)
+
+
+def test_two_keepers_do_everything_once(world: World, tmp_path: Path) -> None:
+    """The second one's simulation refuses what the first has done: it pays for nothing."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=9 * WEI)
+    protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
+    protocol.report()
+    first, second = (keeper(world, tmp_path / name, account(n)) for name, n in (("a", KEEPER), ("b", 29)))
+    before = int(devnet.node.request("eth_getBalance", account(29).address, "latest"), 16)
+    said = round_of(world, first, second)
+    assert "finalised (" in said[0]
+    assert said[1] == "nothing is due"
+    assert int(devnet.node.request("eth_getBalance", account(29).address, "latest"), 16) == before
+    # decided at the same moment: both want to, one does
+    protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
+    protocol.report()
+    up_to = int(protocol.view("WithdrawalQueue", "finalizable"))
+    with mining(world):
+        one = list(first._send("finalised", protocol.contracts.queue, "finalize(uint256)", [up_to]))
+        other = list(second._send("finalised", protocol.contracts.queue, "finalize(uint256)", [up_to]))
+    assert (len(one), other) == (1, [])
+    assert int(devnet.node.request("eth_getBalance", account(29).address, "latest"), 16) == before
+
+
+def test_slashing_and_leaving_are_proven_by_whoever_sees_them(world: World, tmp_path: Path) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(
+        protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, "0x" + "00" * 20, value=99 * WEI
+    )
+    operator = world.operator(40 * WEI)
+    key = world.validator(operator, "slashed before the keeper")
+    daemon = keeper(world, tmp_path, account(29))
+    devnet.slash([look(devnet, key).index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    devnet.finalize(devnet.status().slot)
+    said = "; ".join(round_of(world, daemon))
+    assert "proveSlashed (" in said
+    assert int(protocol.view("OperatorBonds", "caseOf", operator)[0]) > 0
+    until(devnet, lambda: protocol.status(key) == "withdrawal_done", epochs=300)
+    devnet.finalize(devnet.status().slot)
+    said = "; ".join(round_of(world, daemon))
+    assert "proveGone (" in said
+    assert int(protocol.view("ValidatorManager", "stakeOf", operator)[0]) == 0
+    assert FRAME == 72

@@ -1,0 +1,392 @@
+"""The oracle's members as they run: real processes and real endpoints around a real beacon node."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from eth_account import Account
+
+from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
+from sluice.oracle.exchange import LARGEST, POSTS_A_MINUTE, Message, Peers
+from sluice.oracle.signing import sign
+from sluice.oracle.tree import Leaves, SumTree
+from sluice.units import Gwei, Slot
+from tests.devnet.protocol import Protocol, account
+from tests.devnet.world import World, open_world
+
+PASSWORD = "correct horse"
+WRONG = {"index": 3, "gwei": -5}
+STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
+        operator = opened.operator()
+        opened.validator(operator, "daemon", 63)
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def conserved(world: World) -> Iterator[None]:
+    yield
+    for node in (0, 1):
+        world.devnet.set_faults(node)
+    world.books.check()
+
+
+def settings_for(world: World, folder: Path, **more: Any) -> OracleSettings:
+    protocol, devnet = world.protocol, world.devnet
+    return OracleSettings(
+        execution_urls=(devnet.execution_url,),
+        beacon_urls=tuple(devnet.beacon_urls),
+        oracle=protocol.contracts.oracle,
+        first_block=protocol.first,
+        state_dir=folder,
+        **({"takeover_seconds": 0.01, "receipt_seconds": 20.0} | more),
+    )
+
+
+@contextmanager
+def mining(world: World) -> Iterator[None]:
+    """Blocks come while somebody waits for a receipt."""
+    stop = threading.Event()
+
+    def mine() -> None:
+        node = world.devnet.node
+        while not stop.wait(0.05):
+            if int(node.request("txpool_status")["pending"], 16):
+                world.devnet.advance_block()
+
+    thread = threading.Thread(target=mine)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def member(world: World, folder: Path, index: int, **more: Any) -> OracleDaemon:
+    return OracleDaemon.of(settings_for(world, folder / str(index), **more), account(19 + index))
+
+
+@contextmanager
+def committee(world: World, folder: Path, indices: list[int], **more: Any) -> Iterator[list[OracleDaemon]]:
+    """In this process, each with endpoints of its own; all know all."""
+    made = [member(world, folder, index, **more) for index in indices]
+    with ExitStack() as stack:
+        for each in made:
+            stack.enter_context(each.service.serving("127.0.0.1", 0))
+        urls = [f"http://127.0.0.1:{each.service.port}" for each in made]
+        for each in made:
+            each.peers = Peers([url for url in urls if not url.endswith(f":{each.service.port}")])
+        yield made
+
+
+def reported(world: World) -> bool:
+    return bool(world.protocol.view("ReportOracle", "expected")[3])
+
+
+def rounds(world: World, members: list[OracleDaemon], count: int = 2) -> list[str]:
+    with mining(world):
+        return [each.step() for _ in range(count) for each in members]
+
+
+# --- The committee ---
+
+
+def test_nine_members_make_one_report(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    with committee(world, tmp_path, list(range(9))) as members:
+        said = rounds(world, members)
+    assert reported(world)
+    assert sum("submitted" in each for each in said) == 1, said
+    journals = {(tmp_path / str(index) / "signed.json").read_text() for index in range(9)}
+    assert len(journals) == 1, "all have signed the same"
+
+
+def test_four_of_nine_silent(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    with committee(world, tmp_path, [0, 2, 4, 6, 8]) as members:
+        said = rounds(world, members)
+    assert reported(world), said
+
+
+def test_five_of_nine_silent_and_votes_do_not_help(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    with committee(world, tmp_path, [1, 3, 5, 7], vote_after=0.001) as members:
+        said = rounds(world, members, 3)
+        assert not reported(world)
+        assert sum("voted (" in each for each in said) == 4, said
+        assert said[-1].endswith("voted; others have not yet")
+
+
+def test_members_who_cannot_reach_each_other_vote(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    members = [member(world, tmp_path, index, vote_after=0.001) for index in range(5)]
+    said = rounds(world, members, 1)
+    assert reported(world), said
+
+
+def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    with committee(world, tmp_path, [0, 1, 2, 3, 4], takeover_seconds=100.0) as members:
+        clock = [0.0]
+        for each in members:
+            each.now = lambda: clock[0]
+        said = rounds(world, members)
+        slot = Slot(world.protocol.view("ReportOracle", "expected")[0])
+        ranks = sorted(each._rank(slot) for each in members)
+        if ranks[0] == 0:
+            assert reported(world)
+            return
+        assert not reported(world), said
+        clock[0] = ranks[0] * 100.0 - 1
+        assert not any("submitted" in each for each in rounds(world, members, 1))
+        clock[0] = ranks[0] * 100.0 + 1
+        said = rounds(world, members, 1)
+    assert sum("submitted" in each for each in said) == 1, said
+    assert reported(world)
+
+
+# --- What others send ---
+
+
+@pytest.fixture
+def one(world: World, tmp_path: Path) -> Iterator[tuple[OracleDaemon, str]]:
+    world.protocol.next_frame()
+    with committee(world, tmp_path, [0]) as (daemon,):
+        daemon.step()
+        yield daemon, f"http://127.0.0.1:{daemon.service.port}"
+
+
+def message_of(protocol: Protocol, index: int, **changes: Any) -> dict[str, Any]:
+    report = replace(protocol.prepared().report, **changes)
+    key = account(19 + index)
+    return Message(report, sign(report, protocol.contracts.domain, key).signature).as_json()
+
+
+def test_what_is_no_signature_of_a_member_is_refused(world: World, one: tuple[OracleDaemon, str]) -> None:
+    protocol, (daemon, url) = world.protocol, one
+    good = message_of(protocol, 1)
+    slot = int(good["report"]["reference_slot"])
+    for body, code, words in (
+        (b"{", 400, "no JSON"),
+        (b"[]", 400, "not a signed report"),
+        (json.dumps({"report": {}, "signature": "0x"}).encode(), 400, "not a signed report"),
+        (json.dumps(good | {"signature": "0x" + 65 * "11"}).encode(), 400, "v is 17"),
+        (json.dumps(good | {"signature": "0x" + 64 * "00" + "1b"}).encode(), 400, "recovers to nobody"),
+        (b" " * (LARGEST + 1), 413, "more than"),
+        (json.dumps(message_of(protocol, 1, reference_slot=slot - 72)).encode(), 409, "not the expected one"),
+        (
+            json.dumps(message_of(protocol, 20)).encode() if False else json.dumps(stray(protocol)).encode(),
+            403,
+            "no member",
+        ),
+    ):
+        answer = httpx.post(f"{url}/signatures", content=body)
+        assert (answer.status_code, words in answer.text) == (code, True), answer.text
+    assert len(daemon.book.messages(Slot(slot))) == 1
+    # signed over one report, sent with another: it recovers to somebody who is no member
+    moved = good | {"report": good["report"] | {"consensus_balance": "1"}}
+    assert httpx.post(f"{url}/signatures", json=moved).status_code == 403
+    assert httpx.post(f"{url}/signatures", json=good).json() == {"signer": account(20).address}
+    assert len(httpx.get(f"{url}/signatures/{slot}").json()) == 2
+
+
+def stray(protocol: Protocol) -> dict[str, Any]:
+    report = protocol.prepared().report
+    return Message(report, sign(report, protocol.contracts.domain, account(9)).signature).as_json()
+
+
+def test_second_report_of_a_member_is_an_alarm(world: World, one: tuple[OracleDaemon, str]) -> None:
+    protocol, (daemon, url) = world.protocol, one
+    assert httpx.post(f"{url}/signatures", json=message_of(protocol, 1, faults=Gwei(5))).is_success
+    answer = httpx.post(f"{url}/signatures", json=message_of(protocol, 1))
+    assert answer.status_code == 409
+    assert "another report" in answer.text
+    daemon.step()
+    text = httpx.get(f"{url}/metrics").text
+    assert 'sluice_alarms_total{kind="disagreement"} 2.0' in text
+    assert "sluice_signatures 1.0" in text
+
+
+def test_flood_is_cut_off(one: tuple[OracleDaemon, str]) -> None:
+    _, url = one
+    with httpx.Client() as client:
+        codes = [client.post(f"{url}/signatures", content=b"x").status_code for _ in range(POSTS_A_MINUTE + 5)]
+    assert codes[:10] == [400] * 10
+    assert codes[-1] == 429
+
+
+def test_leaves_can_be_had_by_whoever_wants_to_check(world: World, one: tuple[OracleDaemon, str]) -> None:
+    _, url = one
+    report = world.protocol.prepared().report
+    raw = httpx.get(f"{url}/reports/{report.reference_slot}/leaves").json()
+    balances = np.frombuffer(bytes.fromhex(raw["balances"]), "<u8")
+    leaves = Leaves.of(balances, [], [bytes.fromhex(each) for each in raw["preparations"]])
+    assert raw["deposits"] == []
+    assert SumTree(leaves).root == report.balances_root
+    assert httpx.get(f"{url}/reports/1/leaves").status_code == 404
+
+
+# --- Nodes that fail ---
+
+
+def test_nodes_that_stall_lag_or_disagree_stop_one_round_and_not_the_service(world: World, tmp_path: Path) -> None:
+    world.protocol.next_frame()
+    daemon = member(world, tmp_path, 0)
+    for faults in ({"unavailable": True}, {"wrong_balance": WRONG}, {"corrupt": True}, {"truncate": True}):
+        for node in (0, 1):
+            world.devnet.set_faults(node, **faults)
+        assert daemon.service.run(once=True) is False, faults
+        assert not (tmp_path / "0" / "signed.json").exists(), "nothing was signed"
+    world.devnet.set_faults(0)
+    # one that sends a wrong state is not believed; the other has the right one
+    world.devnet.set_faults(1)
+    world.devnet.set_faults(0, wrong_balance=WRONG)
+    assert daemon.service.run(once=True) is True
+    assert "signatures" in daemon.service.status
+
+
+# --- Processes ---
+
+
+@pytest.fixture(scope="module")
+def keystore(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("key")
+    key, password = folder / "key.json", folder / "password"
+    key.write_text(json.dumps(Account.encrypt(account(19).key, PASSWORD, kdf="pbkdf2", iterations=1000)))
+    password.write_text(PASSWORD + "\n")
+    return key, password
+
+
+def process(world: World, folder: Path, keystore: tuple[Path, Path], *words: str, **env: str) -> subprocess.Popen[str]:
+    config = folder / "oracle.yaml"
+    folder.mkdir(exist_ok=True)
+    config.write_text(
+        json.dumps(
+            {
+                "execution_urls": [world.devnet.execution_url],
+                "beacon_urls": list(world.devnet.beacon_urls),
+                "oracle": world.protocol.contracts.oracle,
+                "first_block": world.protocol.first,
+                "state_dir": str(folder / "state"),
+                "takeover_seconds": 0,
+                "poll_seconds": 0.3,
+                "receipt_seconds": 20.0,
+                "vote_after": 0.999,
+            }
+        )
+    )
+    key, password = keystore
+    given = {"SLUICE_KEY_FILE": str(key), "SLUICE_PASSWORD_FILE": str(password)} | env
+    return subprocess.Popen(
+        [sys.executable, "-m", "sluice.cli", "oracle", "run", "--config", str(config), *words],
+        env=os.environ | given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_anywhere_it_signs_one_report_and_goes_on(
+    world: World, tmp_path: Path, keystore: tuple[Path, Path], step: str
+) -> None:
+    """kill -9 at every step, then a new process: one report, one digest in the journal."""
+    world.protocol.next_frame()
+    with committee(world, tmp_path / "others", [1, 2, 3, 4], takeover_seconds=1e6) as others:
+        rounds(world, others)
+        urls = ",".join(f"http://127.0.0.1:{each.service.port}" for each in others)
+        with mining(world):
+            first = process(world, tmp_path / "mine", keystore, "--once", SLUICE_PEERS=urls, **{CRASH: step})
+            output, _ = first.communicate(timeout=60)
+            assert first.returncode == -signal.SIGKILL, output
+            for _ in range(3):
+                again = process(world, tmp_path / "mine", keystore, "--once", SLUICE_PEERS=urls)
+                output, _ = again.communicate(timeout=60)
+                assert again.returncode == 0, output
+                if reported(world):
+                    break
+    assert reported(world), output
+    slot = world.protocol.view("ReportOracle", "expected")[0]
+    journal = json.loads((tmp_path / "mine" / "state" / "signed.json").read_text())
+    newest = bytes(world.protocol.view("ReportOracle", "newest"))
+    assert journal == {str(slot): newest.hex()}
+
+
+def test_service_shows_itself_and_stops_when_told(world: World, tmp_path: Path, keystore: tuple[Path, Path]) -> None:
+    running = process(world, tmp_path, keystore, SLUICE_LOG_FORMAT="json")
+    assert running.stdout is not None
+    url = ""
+    try:
+        for line in running.stdout:
+            if '"listening"' in line:
+                url = json.loads(line)["url"]
+                break
+        end = time.monotonic() + 30
+        while httpx.get(f"{url}/ready").status_code != 200:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert httpx.get(f"{url}/health").json()["service"] == "oracle"
+        assert "sluice_rounds_total" in httpx.get(f"{url}/metrics").text
+        # a second one in the same folder is refused
+        second = process(world, tmp_path, keystore, "--once")
+        output, _ = second.communicate(timeout=60)
+        assert second.returncode == 1
+        assert "another process works in" in output
+    finally:
+        running.send_signal(signal.SIGTERM)
+        rest, _ = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert PASSWORD not in rest
+    assert account(19).key.hex().removeprefix("0x") not in rest
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"SLUICE_ORACLE": "0x12"}, "oracle (SLUICE_ORACLE): '0x12' is not an address"),
+        ({"SLUICE_POLL_SECONDS": "0"}, "poll_seconds (SLUICE_POLL_SECONDS): Input should be greater than 0"),
+        ({"SLUICE_POL_SECONDS": "1"}, "no such setting: SLUICE_POL_SECONDS"),
+        ({"SLUICE_PASSWORD_FILE": "/nowhere"}, "/nowhere cannot be read"),
+        ({"SLUICE_PASSWORD_FILE": __file__}, "does not open with the password"),
+        ({"SLUICE_EXECUTION_URLS": "http://127.0.0.1:1"}, "the execution node does not answer"),
+        ({"SLUICE_BEACON_URLS": "ftp://x"}, "does not begin with http:// or https://"),
+    ],
+)
+def test_wrong_settings_are_named(
+    world: World, tmp_path: Path, keystore: tuple[Path, Path], env: dict[str, str], words: str
+) -> None:
+    run = process(world, tmp_path, keystore, "--once", **env)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert words in output
+    assert "Traceback" not in output
+
+
+def test_journal_refuses_a_second_report(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "signed.json")
+    journal.enter(Slot(5), b"\x01" * 32)
+    journal.enter(Slot(5), b"\x01" * 32)
+    with pytest.raises(TwoReportsError, match="slot 5"):
+        journal.enter(Slot(5), b"\x02" * 32)
+    journal.path.write_text("{")
+    with pytest.raises(TwoReportsError, match="damaged"):
+        journal.enter(Slot(6), b"\x02" * 32)

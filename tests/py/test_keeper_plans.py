@@ -1,0 +1,83 @@
+"""What a keeper decides, by hand and for anything there may be."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.keeper.plans import MAX_BATCH, MAX_STAKE, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.units import Gwei
+
+ETHER = 10**9
+
+
+def one(name: int, operator: int = 1, staked: int = 32, balance: int | None = None) -> Working:
+    return Working(bytes([name]) * 48, operator, Gwei(staked * ETHER), Gwei((balance or staked) * ETHER))
+
+
+def shown(plan: list[tuple[bytes, Gwei]]) -> list[tuple[int, float]]:
+    return [(key[0], amount / ETHER) for key, amount in plan]
+
+
+def test_new_validators_begin_to_work_first() -> None:
+    """40 ether: 31 make the one with 1 ether active, 9 go to the least filled."""
+    its = [one(1, staked=64), one(2, staked=1), one(3, staked=40)]
+    assert shown(plan_top_ups({1: Gwei(40 * ETHER)}, its)) == [(2, 40.0)]
+    its = [one(1, staked=64), one(2, staked=1), one(3, staked=1)]
+    assert shown(plan_top_ups({1: Gwei(70 * ETHER)}, its)) == [(2, 39.0), (3, 31.0)]
+
+
+def test_what_makes_nobody_active_goes_where_it_works() -> None:
+    its = [one(1, staked=64), one(2, staked=1)]
+    assert shown(plan_top_ups({1: Gwei(30 * ETHER)}, its)) == [(1, 30.0)]
+
+
+def test_every_operator_gets_its_share_alone() -> None:
+    its = [one(1), one(2, operator=2), one(3, operator=3)]
+    assert shown(plan_top_ups({1: Gwei(5 * ETHER), 2: Gwei(7 * ETHER)}, its)) == [(1, 5.0), (2, 7.0)]
+
+
+def test_parts_of_the_fullest_before_anybody_leaves() -> None:
+    its = [one(1, balance=100), one(2, balance=40), one(3, balance=32)]
+    assert shown(plan_exits(60 * ETHER, its)) == [(1, 60.0)]
+    assert shown(plan_exits(70 * ETHER, its)) == [(1, 68.0), (2, 2.0)]
+    # 68 and 8 are not enough for 90: the smallest leaves for the rest
+    assert shown(plan_exits(90 * ETHER, its)) == [(1, 68.0), (2, 8.0), (3, 0.0)]
+    assert shown(plan_exits(1_000 * ETHER, its)) == [(3, 0.0), (2, 0.0), (1, 0.0)]
+    assert plan_exits(1_000 * ETHER, []) == []
+
+
+WORKING = st.lists(
+    st.builds(
+        lambda operator, staked, balance: (operator, staked, balance),
+        st.integers(1, 3),
+        st.integers(MIN_DEPOSIT, MAX_STAKE),
+        st.integers(0, MAX_STAKE + 50 * ETHER),
+    ),
+    max_size=12,
+).map(lambda rows: [Working(bytes([n]) * 48, o, Gwei(s), Gwei(b)) for n, (o, s, b) in enumerate(rows)])
+
+
+@given(shares=st.dictionaries(st.integers(1, 4), st.integers(0, 5 * MAX_STAKE).map(Gwei)), its=WORKING)
+def test_top_ups_stay_within_shares_and_limits(shares: dict[int, Gwei], its: list[Working]) -> None:
+    plan = plan_top_ups(shares, its)
+    assert len(plan) <= MAX_BATCH
+    of = {each.pubkey: each for each in its}
+    assert len({key for key, _ in plan}) == len(plan)
+    for key, amount in plan:
+        assert amount >= MIN_DEPOSIT
+        assert MIN_ACTIVE <= of[key].staked + amount <= MAX_STAKE
+    for operator, share in shares.items():
+        assert sum(amount for key, amount in plan if of[key].operator == operator) <= share
+
+
+@given(missing=st.integers(MIN_DEPOSIT, 20 * MAX_STAKE), its=WORKING)
+def test_exits_bring_enough_where_there_is_enough_and_ask_each_once(missing: int, its: list[Working]) -> None:
+    plan = plan_exits(missing, its)
+    of = {each.pubkey: each for each in its}
+    assert len({key for key, _ in plan}) == len(plan)
+    brought = sum(of[key].balance if amount == 0 else amount for key, amount in plan)
+    for key, amount in plan:
+        assert amount == 0 or of[key].balance - amount >= MIN_ACTIVE
+    if len(plan) < MAX_BATCH:
+        assert brought >= min(missing, sum(each.balance for each in its)) - MIN_DEPOSIT
