@@ -324,9 +324,13 @@ amounts = st.one_of(
 class ManagerMachine(RuleBasedStateMachine):
     """Every call is foretold by the model: what it changes, or by which error it is refused."""
 
-    @initialize(gain=st.integers(10**9, 10**12), sizes=st.lists(st.integers(1, 900), min_size=3, max_size=3))
-    def a_pool_in_the_middle_of_its_life(self, gain: int, sizes: list[int]) -> None:
-        """A rate that is no round number, and three validators."""
+    @initialize(
+        gain=st.integers(10**9, 10**12),
+        sizes=st.lists(st.integers(1, 900), min_size=3, max_size=3),
+        short=st.booleans(),
+    )
+    def a_pool_in_the_middle_of_its_life(self, gain: int, sizes: list[int], short: bool) -> None:
+        """A rate that is no round number, three validators, and half of the time requests for all of the buffer."""
         self.world = World()
         self.model = Model()
         self.beacon = Beacon([MadeValidator(pubkey_of("foreign"), FOREIGN)])
@@ -338,6 +342,8 @@ class ManagerMachine(RuleBasedStateMachine):
             self.model.operators[operator].bond = bond * WEI
         self.several_work(3, 1)
         self.stake([(key, size * ETHER) for key, size in zip(KEYS, sizes, strict=False)])
+        if short:
+            self.ask(int(self.world.core.vault.buffer()) // WEI)
 
     # --- Plumbing ---
 
@@ -411,6 +417,17 @@ class ManagerMachine(RuleBasedStateMachine):
         self.prove(key)
         self.refuse(key)
 
+    @rule(data=st.data(), operator=operators)
+    def turns_up_late(self, data: Any, operator: int) -> None:
+        """Nobody proves it in time, and then somebody does."""
+        key = self.pick(data, NONE, PREPARED)
+        self.prepare(operator, key)
+        self.pass_time(30, 0)
+        self.drop(key)
+        self.pass_time(1, 0)
+        self.appear(key, self.ours)
+        self.prove(key)
+
     def appear(self, key: bytes, credentials: bytes, leaves: int = FAR_FUTURE) -> None:
         """The beacon chain makes a validator of a key that was prepared."""
         if self.seen(key) is None and self.model.entries[key].phase != NONE:
@@ -435,9 +452,12 @@ class ManagerMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), late=st.booleans())
     def abandon(self, data: Any, late: bool) -> None:
-        w, key = self.world, self.pick(data, PREPARED)
         if late:
             self.pass_time(30, 0)
+        self.drop(self.pick(data, PREPARED))
+
+    def drop(self, key: bytes) -> None:
+        w = self.world
         self.attempt(lambda m: m.abandon(key, self.now), lambda: w.manager.abandon(key, sender=w.stranger))
 
     @rule(count=st.integers(1, 2), operator=operators)
@@ -576,6 +596,7 @@ class ManagerMachine(RuleBasedStateMachine):
     )
     def force(self, data: Any, count: int, shuffled: bool, wait: int) -> None:
         w = self.world
+        self.ask(data.draw(st.integers(1, 200)))
         self.pass_time(wait, 0)
         last = int(w.core.queue.lastRequestId())
         if not last:
