@@ -105,6 +105,15 @@ class Process:
         for slot, value in entries(Timestamp(time), root):
             self.evm.insert_account_storage(BEACON_ROOTS, slot, value)
 
+    def install(self, address: str) -> str:
+        """One of the chain's own contracts, in the state in which it is installed on a node."""
+        contract = system_contracts()[address]
+        code = bytes.fromhex(contract["code"].removeprefix("0x"))
+        self.evm.insert_account_info(address, AccountInfo(code=code))
+        for slot, value in contract["storage"].items():
+            self.evm.insert_account_storage(address, int(slot, 16), int(value, 16))
+        return address
+
     def deploy(self, container: Any, *args: Any, sender: Account, value: int = 0) -> Contract:
         kind = container.contract_type
         data = _encoded(kind.constructor, args)
@@ -146,10 +155,15 @@ def _signature(item: ABIType) -> str:
 
 def _tuple(item: ABIType, value: Any) -> Any:
     """Structs may be given by name."""
-    if item.components:
-        values = [value[c.name] for c in item.components] if isinstance(value, dict) else value
-        return tuple(_tuple(c, v) for c, v in zip(item.components, values, strict=True))
-    return _plain(value)
+    if item.components and str(item.type).endswith("[]"):
+        return [_struct(item, each) for each in value]
+    return _struct(item, value) if item.components else _plain(value)
+
+
+def _struct(item: ABIType, value: Any) -> Any:
+    components = item.components or []
+    values = [value[c.name] for c in components] if isinstance(value, dict) else value
+    return tuple(_tuple(c, v) for c, v in zip(components, values, strict=True))
 
 
 def _plain(value: Any) -> Any:

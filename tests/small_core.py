@@ -56,8 +56,20 @@ class SmallCore:
     descriptor: Any
 
     @classmethod
-    def deploy(cls, project: Any, governance: Any, fees: Any, clock: Any = None) -> SmallCore:
-        """Stakes up to 50 million ether, fee 10%, 1 hour of vesting, requests from 0.01 slETH."""
+    def deploy(
+        cls,
+        project: Any,
+        governance: Any,
+        fees: Any,
+        clock: Any = None,
+        *,
+        deposit_contract: str = ZERO,
+        validators: str = "",
+    ) -> SmallCore:
+        """Stakes up to 50 million ether, fee 10%, 1 hour of vesting, requests from 0.01 slETH.
+
+        ``validators`` is who asks the gateway for exits, governance unless it is given.
+        """
         manager = governance.deploy(project.ProtocolAccessManager, governance)
         descriptor = governance.deploy(project.RequestDescriptor)
         nonce = governance.nonce
@@ -73,7 +85,7 @@ class SmallCore:
             queue=governance.deploy(
                 project.WithdrawalQueue, token, vault, descriptor, MIN_REQUEST, FINALIZE_WINDOW, STALE_AFTER
             ),
-            gateway=governance.deploy(project.WithdrawalGateway, vault, governance),
+            gateway=governance.deploy(project.WithdrawalGateway, vault, validators or governance),
             rewards_vault=governance.deploy(project.RewardsVault, vault),
             vault=governance.deploy(
                 project.StakingVault,
@@ -83,7 +95,7 @@ class SmallCore:
                     "queue": queue,
                     "gateway": gateway,
                     "rewardsVault": rewards_vault,
-                    "depositContract": ZERO,
+                    "depositContract": deposit_contract,
                     "oracle": governance,
                     "bonds": ZERO,
                     "cover": ZERO,

@@ -217,11 +217,12 @@ class KeeperDaemon:
         (owed,) = self._view(self.contracts.vault, "previewMint(uint256)", ["uint256"], [shares])
         (buffer,) = self._view(self.contracts.vault, "buffer()", ["uint256"])
         there = get_balance(self.node, self.contracts.gateway)
-        missing = (owed - buffer - there) // WEI - self._coming(entries)
+        coming = self._coming(entries)
+        missing = (owed - buffer - there) // WEI - coming
         self.missing.set(max(0, missing) / 10**9)
-        if missing <= 0:
-            return
         # requests earn on while they wait, and a withdrawal takes days: a little more, and not in crumbs
+        if missing <= 0 or (coming and missing < MIN_DEPOSIT):
+            return
         plan = plan_exits(max(missing + missing // MARGIN, MIN_DEPOSIT), working(entries))
         if plan:
             keys, amounts = [list(column) for column in zip(*plan, strict=True)]
