@@ -223,12 +223,21 @@ class KeeperDaemon:
         # requests earn on while they wait, and a withdrawal takes days: a little more, and not in crumbs
         if missing <= 0 or (coming and missing < MIN_DEPOSIT):
             return
-        plan = plan_exits(max(missing + missing // MARGIN, MIN_DEPOSIT), working(entries))
+        plan = plan_exits(max(missing + missing // MARGIN, MIN_DEPOSIT), working(self._old_enough(entries)))
         if plan:
             keys, amounts = [list(column) for column in zip(*plan, strict=True)]
             fee = self._fee() * len(plan)
             signature = "requestExits(bytes[],uint64[])"
             yield from self._send("asked for exits", self.contracts.manager, signature, [keys, amounts], fee)
+
+    def _old_enough(self, entries: list[Entry]) -> list[Entry]:
+        """The consensus layer ignores what is asked of validators that have only just begun."""
+        spec = self.beacon.spec()
+        epoch = self.beacon.header("head").slot // spec.slots_per_epoch
+        period = int(spec.values["SHARD_COMMITTEE_PERIOD"])
+        return [
+            each for each in entries if each.seen is not None and each.seen.validator.activation_epoch + period <= epoch
+        ]
 
     def _coming(self, entries: list[Entry]) -> int:
         """Partial withdrawals that wait, and all that leaves."""

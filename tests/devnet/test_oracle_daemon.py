@@ -28,6 +28,8 @@ from sluice.units import Gwei, Slot
 from tests.devnet.protocol import Protocol, account
 from tests.devnet.world import World, open_world
 
+pytestmark = pytest.mark.anvil  # blocks come when transactions wait
+
 PASSWORD = "correct horse"
 WRONG = {"index": 3, "gwei": -5}
 STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]

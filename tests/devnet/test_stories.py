@@ -140,7 +140,7 @@ def test_overdue_request_lets_a_stranger_force_exits(world: World) -> None:
         protocol.send(protocol.stranger, manager, "forceExits", request, [key.pubkey], value=9)
     for _ in range(7):
         protocol.report()
-    devnet.advance(2)
+    devnet.advance(FRAME)
     missing = int(protocol.view(manager, "missing", request))
     assert 10 * ETHER < missing <= 101 * ETHER, "the rest has come in by itself"
     keys = protocol.keys_from(int(protocol.view(manager, "exitCursor")))

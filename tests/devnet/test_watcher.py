@@ -16,6 +16,8 @@ from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.test_oracle_daemon import committee, mining
 from tests.devnet.world import World, open_world
 
+pytestmark = pytest.mark.anvil  # blocks come when transactions wait
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
