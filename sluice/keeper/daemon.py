@@ -26,7 +26,7 @@ from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
-from sluice.oracle.registry import Registry
+from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
 
@@ -254,7 +254,7 @@ class KeeperDaemon:
 
     # --- What there is ---
 
-    def _ours(self) -> Any:  # noqa: ANN401
+    def _ours(self) -> Ours:
         return self.registry.at(self.node, get_block(self.node).number)
 
     def _entries(self) -> list[Entry]:

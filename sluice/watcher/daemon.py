@@ -4,6 +4,8 @@ The leaves of a report that is not ours are asked of the members (``GET /reports
 differs is challenged with a proof from our own state. Where nobody gives them out, a person must demand them on chain.
 """
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -180,7 +182,7 @@ class WatchDaemon:
                 text += part
                 if len(text) > LARGEST:
                     raise ValueError(f"more than {LARGEST} bytes")
-        found: dict[str, Any] = httpx.Response(200, content=text).json()
+        found: dict[str, Any] = json.loads(text)
         return found
 
     def _evidence(self, reading: Reading, position: int, opened: Leaves) -> tuple[Any, ...]:
@@ -246,8 +248,8 @@ def find_lie(
     report: Report,
     signatures: list[bytes],
     reading: Reading,
-    leaves_of: Any,  # noqa: ANN401 - Callable[[Report], Leaves | None]
-    evidence: Any,  # noqa: ANN401 - Callable[[Reading, int, Leaves], tuple]
+    leaves_of: Callable[[Report], Leaves | None],
+    evidence: Callable[[Reading, int, Leaves], tuple[Any, ...]],
 ) -> Finding | None:
     """The first thing about ``report`` that ``reading`` shows to be false; None where there is none."""
     if report.beacon_root != reading.header.root:
