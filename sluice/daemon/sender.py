@@ -17,6 +17,8 @@ RAISE: Final = (9, 8)
 """A replacement must pay an eighth more."""
 GAS_MARGIN: Final = (6, 5)
 POLL: Final = 0.5
+REVERTED: Final = 3
+"""The code of an error of execution."""
 
 
 class NotSentError(Exception):
@@ -52,6 +54,8 @@ class Sender:
             self.node.request("eth_call", call, "latest")
             return int(self.node.request("eth_estimateGas", call), 16)
         except NodeError as error:
+            if error.code != REVERTED and not error.data and "revert" not in str(error).lower():
+                raise  # the node has trouble of its own; that says nothing about the transaction
             raw = error.data or "0x"
             found = bytes.fromhex(raw[2:]) if raw.startswith("0x") else b""
             raise WouldRevertError(str(error), found) from error
@@ -80,14 +84,19 @@ class Sender:
                 }
             )
             raw = "0x" + bytes(signed.raw_transaction).hex()
-            hashes.append(str(self.node.request("eth_sendRawTransaction", raw)))
+            try:
+                hashes.append(str(self.node.request("eth_sendRawTransaction", raw)))
+            except NodeError as error:
+                # one that a process before this one sent waits with the same nonce
+                if "underpriced" not in str(error) and "already known" not in str(error):
+                    raise
             receipt = self._receipt(hashes)
             if receipt is not None:
                 if receipt["status"] != "0x1":
                     raise NotSentError(f"transaction {receipt['transactionHash']} failed in its block")
                 return receipt
             if fee >= self.max_fee:
-                raise NotSentError(f"transaction {hashes[-1]} is in no block, and pays max_fee_gwei already")
+                raise NotSentError(f"nonce {nonce}: no transaction gets into a block, and max_fee_gwei is reached")
             fee, tip = fee * RAISE[0] // RAISE[1] + 1, tip * RAISE[0] // RAISE[1] + 1
 
     def _receipt(self, hashes: list[str]) -> dict[str, Any] | None:

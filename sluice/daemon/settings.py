@@ -37,6 +37,16 @@ def _url(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) < 2**16):
+        raise ValueError(f"'{value}' is not host:port")
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]
 Urls = Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_urls)]
 
@@ -51,7 +61,9 @@ class ServiceSettings(BaseSettings):
     oracle: Address = Field(description="Address of the ReportOracle; every other contract is found from it")
     first_block: int = Field(0, ge=0, description="Block of the deployment: no log is looked for before it")
     state_dir: Path = Field(description="Folder for what is kept between runs; one service in one folder")
-    listen: str = Field("127.0.0.1:0", description="host:port of /health, /ready and /metrics; port 0 takes a free one")
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:0", description="host:port of the endpoints; port 0: a free one"
+    )
     key_file: Path | None = Field(None, description="Keystore (version 3, as geth and ape write it). Without: dry mode")
     password_file: Path | None = Field(None, description="Its password, in a file")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")

@@ -56,7 +56,7 @@ def plan_exits(missing: int, working: Sequence[Working]) -> list[tuple[bytes, Gw
     plan: list[tuple[bytes, Gwei]] = []
     for each in sorted(working, key=lambda each: -each.balance):
         part = min(missing, each.balance - MIN_ACTIVE)
-        if part < MIN_DEPOSIT:
+        if part <= 0:
             break
         plan.append((each.pubkey, Gwei(part)))
         missing -= part

@@ -31,6 +31,9 @@ LARGEST: Final = 16_384
 POSTS_A_MINUTE: Final = 120
 """From one address."""
 TIMEOUT: Final = 5.0
+"""Seconds, of one read."""
+DEADLINE: Final = 6.0
+"""Seconds, for all peers together."""
 SLOTS_KEPT: Final = 4
 
 
@@ -76,7 +79,7 @@ class Message:
                 rewards=Wei(int(given["rewards"])),
             )
             return cls(report, to_full(bytes.fromhex(raw["signature"][2:])))
-        except (KeyError, TypeError, ValueError, SignatureError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, SignatureError) as error:
             raise MessageRefusedError(400, f"not a signed report: {error}") from error
 
 
@@ -207,45 +210,65 @@ async def _body(request: Request) -> object:
             raise MessageRefusedError(413, f"more than {LARGEST} bytes")
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageRefusedError(400, "no JSON") from error
 
 
 class Peers:
-    """The other members, by their addresses."""
+    """The other members, by their addresses. All are asked at once, and none can hold the others up."""
 
     def __init__(self, urls: Sequence[str], transport: httpx.BaseTransport | None = None) -> None:
         self.urls = tuple(urls)
         self._client = httpx.Client(timeout=TIMEOUT, transport=transport)
+        self._asking: dict[str, threading.Thread] = {}
         self.log = structlog.get_logger(service="oracle")
 
     def publish(self, message: Message) -> int:
-        """How many took it."""
-        taken = 0
-        for url in self.urls:
-            try:
-                answer = self._client.post(f"{url}/signatures", json=message.as_json())
-                taken += answer.is_success
-            except httpx.HTTPError as error:
-                self.log.debug("peer unreachable", url=url, error=str(error))
-        return taken
+        """How many took it in time."""
+        taken: list[bool] = []
+
+        def post(url: str) -> None:
+            with self._client.stream("POST", f"{url}/signatures", json=message.as_json()) as answer:
+                taken.append(answer.is_success)
+
+        self._each(post)
+        return sum(taken)
 
     def collect(self, slot: Slot) -> list[Message]:
-        """What they have for a slot; what is no signed report is left out."""
+        """What they have for a slot, as far as it comes in time; a peer that sends anything else is left out."""
         found: list[Message] = []
-        for url in self.urls:
-            try:
-                found += [Message.of(each) for each in json.loads(self._get(f"{url}/signatures/{slot}"))]
-            except (httpx.HTTPError, ValueError, TypeError, MessageRefusedError) as error:
-                self.log.debug("peer without signatures", url=url, error=str(error))
-        return found
 
-    def _get(self, url: str) -> bytes:
-        text = b""
-        with self._client.stream("GET", url) as answer:
-            answer.raise_for_status()
-            for part in answer.iter_bytes():
-                text += part
-                if len(text) > 64 * LARGEST:
-                    raise ValueError(f"{url} sends more than {64 * LARGEST} bytes")
-        return text
+        def ask(url: str) -> None:
+            text = b""
+            with self._client.stream("GET", f"{url}/signatures/{slot}") as answer:
+                answer.raise_for_status()
+                for part in answer.iter_bytes():
+                    text += part
+                    if len(text) > 64 * LARGEST:
+                        raise ValueError(f"more than {64 * LARGEST} bytes")
+            found.extend([Message.of(each) for each in json.loads(text)])
+
+        self._each(ask)
+        return list(found)
+
+    def _each(self, ask: Callable[[str], None]) -> None:
+        """Whoever still has not answered the last question is not asked another one."""
+
+        def guarded(url: str) -> None:
+            try:
+                ask(url)
+            except Exception as error:  # noqa: BLE001 - whatever a peer sends, it must not end a round
+                self.log.debug("peer failed", url=url, error=f"{type(error).__name__}: {error}")
+
+        started = []
+        for url in self.urls:
+            before = self._asking.get(url)
+            if before is not None and before.is_alive():
+                self.log.info("peer hangs", url=url)
+                continue
+            self._asking[url] = thread = threading.Thread(target=guarded, args=(url,), daemon=True)
+            thread.start()
+            started.append(thread)
+        end = time.monotonic() + DEADLINE
+        for thread in started:
+            thread.join(max(0.0, end - time.monotonic()))

@@ -27,6 +27,7 @@ from sluice.daemon.settings import ServiceSettings, Urls
 from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
 from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
 from sluice.oracle.report import Report
+from sluice.oracle.signing import digest as digest_of
 from sluice.oracle.tree import Deposit, Leaves, SumTree
 from sluice.oracle.views import Contracts, find_contracts
 from sluice.units import Gwei, Slot, Wei
@@ -110,34 +111,67 @@ class WatchDaemon:
         (slot,) = call(self.node, self.contracts.oracle, "lastReferenceSlot()", returns=["uint256"])
         if slot and slot not in self._judged:
             try:
-                self._judged[slot] = self._judge(Slot(slot))
+                said, settled = self._judge(Slot(slot))
             except NotFinalError as error:
                 words.append(str(error))
-        if slot in self._judged:
+            else:
+                words.append(f"slot {slot}: {said}")
+                if settled:
+                    self._judged[slot] = said
+        elif slot:
             words.append(f"slot {slot}: {self._judged[slot]}")
         return "; ".join(words) or "there is no report yet"
 
-    def _judge(self, slot: Slot) -> str:
+    def _judge(self, slot: Slot) -> tuple[str, bool]:
+        """What came out, and whether that is the end of it; else the next round tries again."""
         accepted = self._accepted(slot)
         reading = self.layer.read(slot)
         finding = find_lie(accepted.report, accepted.signatures, reading, self._leaves_of, self._evidence)
         if finding is None:
+            finding = self._beyond_proof(slot, accepted.report)
+        if finding is None:
             self.judged.labels("true").inc()
             self.alarms.labels("false report").set(0)
-            return "true"
+            return "true", True
         self.judged.labels("false").inc()
         self.alarms.labels("false report").set(1)
         self.log.error("false report", slot=slot, what=finding.what)
         if not finding.data:
-            return f"FALSE: {finding.what}; it takes a person to show it"
+            return f"FALSE: {finding.what}; it takes a person", False
+        digest = digest_of(accepted.report, self.contracts.domain)
+        if call(self.node, self.contracts.oracle, "newest()", returns=["bytes32"])[0] != digest:
+            return f"FALSE: {finding.what}; it is not, or no longer, the report that can be challenged", True
         if self.key is None:
-            return f"FALSE: {finding.what}; with a key it would be challenged"
+            return f"FALSE: {finding.what}; with a key it would be challenged", False
         sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
         try:
             receipt = sender.send(self.contracts.challenge, finding.data)
         except WouldRevertError as error:
-            return f"FALSE: {finding.what}; the challenge is refused, or was made already: {error}"
-        return f"FALSE: {finding.what}; challenged ({int(receipt['gasUsed'], 16):,} gas)"
+            return f"FALSE: {finding.what}; the challenge is refused: {error}", False
+        return f"FALSE: {finding.what}; challenged ({int(receipt['gasUsed'], 16):,} gas)", True
+
+    def _beyond_proof(self, slot: Slot, report: Report) -> Finding | None:
+        """What cannot be shown on chain, but computed: a person must ask the committee."""
+        ours = self.layer.view(slot, self.contracts.credentials)
+        previous = self._reported_before(slot)
+        faults = self.layer.faults(previous, slot, self.contracts.credentials)
+        if report.faults != faults:
+            return Finding(f"faults of {report.faults} gwei; they were {faults}")
+        if report.provision < ours.provision:
+            return Finding(f"a provision of {report.provision} gwei; {ours.provision} are needed")
+        if report.withdrawn > ours.withdrawn:
+            return Finding(f"{report.withdrawn} gwei withdrawn; {ours.withdrawn} arrived")
+        return None
+
+    def _reported_before(self, slot: Slot) -> Slot | None:
+        query = {
+            "address": self.contracts.oracle,
+            "topics": ["0x" + ACCEPTED.hex()],
+            "fromBlock": hex(self.settings.first_block),
+            "toBlock": "latest",
+        }
+        slots = [int(log["topics"][2], 16) for log in self.node.request("eth_getLogs", query)]
+        return Slot(max((each for each in slots if each < slot), default=0)) or None
 
     # --- What is known of a report ---
 
@@ -261,6 +295,8 @@ def find_lie(
     if report.balances_root == SumTree(true).root and report.consensus_balance == true.total:
         return None
     given = leaves_of(report)
+    if given is not None and len(given.balances) != report.validators:
+        return Finding("its root was made for another number of validators: demand a leaf")
     if given is None:
         return Finding("its root is not ours, and no member gives its leaves out: demand them")
     tree = SumTree(given)

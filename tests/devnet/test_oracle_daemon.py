@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -146,24 +147,69 @@ def test_members_who_cannot_reach_each_other_vote(world: World, tmp_path: Path) 
 
 
 def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Path) -> None:
-    world.protocol.next_frame()
-    with committee(world, tmp_path, [0, 1, 2, 3, 4], takeover_seconds=100.0) as members:
+    reference = world.protocol.next_frame()
+    frame = world.protocol.contracts.frame_slots
+    leader = reference // frame % 9
+    away = {leader, (leader + 2) % 9, (leader + 4) % 9, (leader + 6) % 9}
+    there = [index for index in range(9) if index not in away]
+    with committee(world, tmp_path, there, takeover_seconds=100.0) as members:
         clock = [0.0]
         for each in members:
             each.now = lambda: clock[0]
         said = rounds(world, members)
-        slot = Slot(world.protocol.view("ReportOracle", "expected")[0])
-        ranks = sorted(each._rank(slot) for each in members)
-        if ranks[0] == 0:
-            assert reported(world)
-            return
         assert not reported(world), said
-        clock[0] = ranks[0] * 100.0 - 1
+        clock[0] = 99.0
         assert not any("submitted" in each for each in rounds(world, members, 1))
-        clock[0] = ranks[0] * 100.0 + 1
+        clock[0] = 101.0
         said = rounds(world, members, 1)
+        assert [("submitted" in each) for each in said].index(True) == there.index((leader + 1) % 9)
     assert sum("submitted" in each for each in said) == 1, said
     assert reported(world)
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A peer that answers whatever its server was given."""
+
+    def do_GET(self) -> None:
+        body = self.server.body  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.end_headers()
+        for part in body if isinstance(body, list) else [body]:
+            if part == b"":
+                time.sleep(30)
+            self.wfile.write(part)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"[Infinity]",
+        b'[{"report": {"reference_slot": Infinity}, "signature": "0x"}]',
+        b"{",
+        [b"[", b""],
+    ],
+    ids=["deep", "infinity", "infinite slot", "no json", "never ends"],
+)
+def test_hostile_peer_keeps_nobody_from_reporting(world: World, tmp_path: Path, body: Any) -> None:
+    world.protocol.next_frame()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.body = body  # type: ignore[attr-defined]
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with committee(world, tmp_path, [0, 1, 2, 3, 4]) as members:
+            for each in members:
+                each.peers = Peers([f"http://127.0.0.1:{server.server_port}", *each.peers.urls])
+            said = rounds(world, members)
+    finally:
+        server.shutdown()
+    assert reported(world), said
 
 
 # --- What others send ---
@@ -190,6 +236,8 @@ def test_what_is_no_signature_of_a_member_is_refused(world: World, one: tuple[Or
     for body, code, words in (
         (b"{", 400, "no JSON"),
         (b"[]", 400, "not a signed report"),
+        (b"[" * 10_000, 400, "no JSON"),
+        (b'{"report": {"reference_slot": Infinity}, "signature": ""}', 400, "not a signed report"),
         (json.dumps({"report": {}, "signature": "0x"}).encode(), 400, "not a signed report"),
         (json.dumps(good | {"signature": "0x" + 65 * "11"}).encode(), 400, "v is 17"),
         (json.dumps(good | {"signature": "0x" + 64 * "00" + "1b"}).encode(), 400, "recovers to nobody"),

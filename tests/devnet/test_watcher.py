@@ -11,6 +11,7 @@ import pytest
 
 from sluice.oracle.daemon import OracleDaemon
 from sluice.oracle.tree import Leaves, SumTree
+from sluice.units import Gwei
 from sluice.watcher.daemon import WatchDaemon, WatchSettings, first_difference
 from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.test_oracle_daemon import committee, mining
@@ -58,6 +59,20 @@ def test_true_report_is_left_alone_and_silence_is_an_alarm(world: World, tmp_pat
     world.protocol.report()
 
 
+def test_figures_that_no_proof_shows_are_an_alarm(world: World, tmp_path: Path) -> None:
+    """Faults that never were: bonds would pay for nothing. A person must ask the committee."""
+    protocol = world.protocol
+    protocol.next_frame()
+    true = protocol.prepared().report
+    lie = protocol.changed(true, faults=Gwei(true.faults + ETHER))
+    protocol.submit(lie, protocol.signatures(lie))
+    daemon = watcher(world, tmp_path)
+    assert "FALSE: faults of 1000000000 gwei; they were 0; it takes a person" in daemon.step()
+    assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "false report"}) == 1
+    protocol.report()
+    assert daemon.step().endswith(": true")
+
+
 def test_first_leaf_that_is_false_is_found() -> None:
     true = Leaves.of([1, 2, 3], [], [b"\x01" * 32, b"\x03" * 32])
     assert first_difference(true, true) is None
@@ -84,6 +99,11 @@ def test_false_report_is_challenged_by_itself(world: World, tmp_path: Path) -> N
         assert isinstance(member, OracleDaemon)
         member.book.keep_leaves(lie.reference_slot, forged)
         urls = (f"http://127.0.0.1:{member.service.port}",)
+        late = watcher(world, tmp_path / "late", ())
+        assert "no member gives its leaves out" in late.step()
+        late.settings = late.settings.model_copy(update={"members": urls})
+        late.key = None
+        assert "with a key it would be challenged" in late.step(), "it is tried again every round"
         dry = watcher(world, tmp_path / "dry", urls, key=False).step()
         assert "FALSE: leaf 1 is" in dry
         assert "with a key it would be challenged" in dry

@@ -45,6 +45,8 @@ def test_parts_of_the_fullest_before_anybody_leaves() -> None:
     assert shown(plan_exits(90 * ETHER, its)) == [(1, 68.0), (2, 8.0), (3, 0.0)]
     assert shown(plan_exits(1_000 * ETHER, its)) == [(3, 0.0), (2, 0.0), (1, 0.0)]
     assert plan_exits(1_000 * ETHER, []) == []
+    # nobody leaves for crumbs
+    assert shown(plan_exits(57 * ETHER // 2, [one(1, balance=41), one(2, balance=60)])) == [(2, 28.0), (1, 0.5)]
 
 
 WORKING = st.lists(

@@ -64,6 +64,8 @@ def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.Mo
         ("- 1", "holds no fields"),
         ("oracle: 5", "state_dir (SLUICE_STATE_DIR): Field required"),
         ("nothing: 5", "nothing (SLUICE_NOTHING): Extra inputs are not permitted"),
+        ("listen: foo", "listen (SLUICE_LISTEN): 'foo' is not host:port"),
+        ("listen: 127.0.0.1:99999", "listen (SLUICE_LISTEN): '127.0.0.1:99999' is not host:port"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, words: str) -> None:
@@ -165,9 +167,34 @@ def test_nothing_is_sent_above_the_cap_nor_what_would_revert() -> None:
     assert chain.sent == []
 
 
+def test_trouble_of_the_node_is_no_revert_and_an_older_transaction_is_outbid() -> None:
+    class Limited(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_call":
+                raise NodeError(method, -32005, "rate limit exceeded", None)
+            return super().request(method, *params)
+
+    with pytest.raises(NodeError, match="rate limit"):
+        sender(Limited()).send(TO, b"")
+
+    class Waiting(Chain):
+        tries = 0
+
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_sendRawTransaction":
+                self.tries += 1
+                if self.tries < 3:
+                    raise NodeError(method, -32003, "replacement transaction underpriced", None)
+            return super().request(method, *params)
+
+    chain = Waiting()
+    sender(chain).send(TO, b"")
+    assert (chain.tries, len(chain.sent)) == (3, 1)
+
+
 def test_what_stays_stuck_at_the_cap_and_what_fails_is_told() -> None:
     chain = Chain(mined_after=99)
-    with pytest.raises(NotSentError, match="pays max_fee_gwei already"):
+    with pytest.raises(NotSentError, match="nonce 5: no transaction gets into a block"):
         sender(chain, gwei=4).send(TO, b"")
     with pytest.raises(NotSentError, match="failed in its block"):
         sender(Chain(status="0x0")).send(TO, b"")
