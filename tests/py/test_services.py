@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from eth_account import Account
 
 from sluice.chain.node import NodeError
+from sluice.cli.main import cli
 from sluice.daemon.keys import KeyFileError, load_key
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import AlreadyRunningError, Service, sole
@@ -26,7 +28,10 @@ EXAMPLES = ROOT / "docs" / "examples"
 KEY = Account.from_key(b"\x07" * 32)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("oracle.yaml", OracleSettings), ("keeper.yaml", KeeperSettings)])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("oracle.yaml", OracleSettings), ("keeper.yaml", KeeperSettings), ("watch.yaml", WatchSettings)],
+)
 def test_examples_are_settings(name: str, kind: type[ServiceSettings]) -> None:
     assert load(kind, EXAMPLES / name).execution_urls
 
@@ -37,11 +42,18 @@ def test_page_names_every_setting() -> None:
     assert [name for name in sorted(fields) if f"`{name}`" not in page] == []
 
 
-def test_unit_and_container_run_commands_that_there_are() -> None:
+@pytest.mark.parametrize(
+    ("name", "words"), [("oracle", ["oracle", "run"]), ("keeper", ["keeper", "run"]), ("watch", ["watch"])]
+)
+def test_units_run_commands_that_there_are(name: str, words: list[str]) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(EXAMPLES / "sluice-oracle.service")
-    assert unit["Service"]["ExecStart"].split()[1:] == ["oracle", "run", "--config", "/etc/sluice/oracle.yaml"]
+    unit.read(EXAMPLES / f"sluice-{name}.service")
+    assert unit["Service"]["ExecStart"].split()[1:] == [*words, "--config", f"/etc/sluice/{name}.yaml"]
+    assert CliRunner().invoke(cli, [*words, "--help"]).exit_code == 0
+
+
+def test_container_runs_a_command_that_there_is() -> None:
     file = (EXAMPLES / "Containerfile").read_text()
     command = json.loads(re.findall(r"^CMD (.*)$", file, re.MULTILINE)[0])
     assert command[:2] == ["oracle", "run"]
