@@ -4,8 +4,9 @@ A round looks at the newest block and does what is due, each thing in a transact
 sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +19,10 @@ from pydantic import Field
 
 from sluice.beacon import proofs
 from sluice.beacon.answers import Validator
-from sluice.beacon.client import BeaconClient
+from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import FORKS, PRESETS
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import HttpNode, Node, call, get_balance, get_block, get_logs
+from sluice.chain.node import HttpNode, Node, NodeError, call, get_balance, get_block, get_logs
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
@@ -48,6 +49,10 @@ class KeeperSettings(ServiceSettings):
     sweep_ether: float = Field(0.1, ge=0, description="Least ether in the gateway that is worth a sweep")
     top_up_ether: int = Field(32, ge=1, description="Least ether in the buffer that is worth a top-up")
     part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
+
+
+class RoundFailedError(Exception):
+    """Some of what was due could not be done; the rest was."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +98,25 @@ class KeeperDaemon:
     # --- A round ---
 
     def step(self) -> str:
-        """Everything that is due now; what was done, in words."""
-        done = [
-            *self._finalize(),
-            *self._sweep(),
-            *self._force(),
-        ]
-        entries = self._entries()
-        done += [*self._prove(entries), *self._top_up(entries), *self._ask(entries)]
+        """Everything that is due now; what was done, in words. What fails does not keep the rest from being done."""
+        entries = cache(self._entries)
+        acts: tuple[Callable[[], Iterator[str]], ...] = (
+            self._finalize,
+            self._sweep,
+            self._force,
+            lambda: self._prove(entries()),
+            lambda: self._top_up(entries()),
+            lambda: self._ask(entries()),
+        )
+        done: list[str] = []
+        failed: list[str] = []
+        for act in acts:
+            try:
+                done += act()
+            except (NodeError, BeaconError, NotSentError) as error:
+                failed.append(str(error))
+        if failed:
+            raise RoundFailedError("; ".join([*done, *dict.fromkeys(failed)]))
         return "; ".join(done) or "nothing is due"
 
     def _finalize(self) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from eth_account.signers.local import LocalAccount
 
-from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
+from sluice.chain.node import NodeError
+from sluice.keeper.daemon import KeeperDaemon, KeeperSettings, RoundFailedError
 from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.staking import Key, look, until
 from tests.devnet.test_oracle_daemon import mining
@@ -127,7 +128,10 @@ def test_two_keepers_do_everything_once(world: World, tmp_path: Path) -> None:
     assert int(devnet.node.request("eth_getBalance", account(29).address, "latest"), 16) == before
 
 
-def test_slashing_and_leaving_are_proven_by_whoever_sees_them(world: World, tmp_path: Path) -> None:
+def test_slashing_and_leaving_are_proven_by_whoever_sees_them(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even when another of the keeper's chores fails: each stands alone, and the round is told as failed."""
     protocol, devnet = world.protocol, world.devnet
     protocol.send(
         protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, "0x" + "00" * 20, value=99 * WEI
@@ -139,8 +143,14 @@ def test_slashing_and_leaving_are_proven_by_whoever_sees_them(world: World, tmp_
     devnet.advance_block()
     until(devnet, lambda: look(devnet, key).validator.slashed)
     devnet.finalize(devnet.status().slot)
-    said = "; ".join(round_of(world, daemon))
-    assert "proveSlashed (" in said
+
+    def fails() -> Iterator[str]:
+        raise NodeError("eth_call", -32000, "the node is busy", None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon, "_finalize", fails)
+        with pytest.raises(RoundFailedError, match=r"proveSlashed \(.*the node is busy"):
+            round_of(world, daemon)
     assert int(protocol.view("OperatorBonds", "caseOf", operator)[0]) > 0
     until(devnet, lambda: protocol.status(key) == "withdrawal_done", epochs=300)
     devnet.finalize(devnet.status().slot)
