@@ -57,6 +57,11 @@ def test_container_runs_a_command_that_there_is() -> None:
     file = (EXAMPLES / "Containerfile").read_text()
     command = json.loads(re.findall(r"^CMD (.*)$", file, re.MULTILINE)[0])
     assert command[:2] == ["oracle", "run"]
+    pattern = re.findall(r"grep -o '([^']*)' requirements.lock", file)[0]
+    pinned = {
+        line.split("==")[0] for line in re.findall(pattern, (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    }
+    assert {"starlette", "httpx", "eth-account", "numpy"} <= pinned, "what the services need comes from the lock file"
 
 
 def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
