@@ -485,6 +485,18 @@ def test_key_that_was_rotated_answers(protocol, committee, challenge, stranger):
     protocol.oracle.rotateKey(who.keys[0], sender=who.members[0])
 
 
+def test_member_that_was_removed_answers(protocol, committee, challenge, stranger):
+    """No way out by leaving the committee between the lie and the challenge."""
+    who = protocol.actors
+    tree = forged(committee, 1, None, 33 * ETHER)
+    report, signatures = lie(committee, tree)
+    evidence, opening = committee.balance(committee.keys[1]), opened(tree, 1)
+    protocol.as_governor(protocol.oracle.removeMember, who.members[0], 5)
+    tx = challenge.challengeLeaf(report, signatures, opening, evidence, sender=stranger)
+    charged = {event.member for event in tx.events if event.event_name == "BondCharged"}
+    assert charged == {member.address for member in who.members[:5]}
+
+
 def test_voters_answer_as_signers_do(protocol, committee, challenge, stranger):
     who = protocol.actors
     tree = forged(committee, 1, None, 33 * ETHER)
