@@ -50,7 +50,7 @@ export async function startDriver(context, words = []) {
   const anvil = spawn(
     'anvil',
     ['--host', '127.0.0.1', '--port', String(port), '--no-mining', '--init', file, '--timestamp', String(GENESIS_TIME),
-      '--hardfork', 'prague', '--silent'],
+      '--hardfork', 'prague', '--max-persisted-states', '0', '--silent'],
     {stdio: 'ignore'},
   ); // prettier-ignore
   context.after(() => {

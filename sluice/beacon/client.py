@@ -31,7 +31,8 @@ from sluice.beacon.answers import (
     Syncing,
     Validator,
 )
-from sluice.units import Gwei
+from sluice.beacon.containers import BlockHeader
+from sluice.units import Gwei, Slot
 
 JSON_LIMIT: Final = 64 << 20
 STATE_LIMIT: Final = 1 << 30
@@ -130,7 +131,10 @@ class BeaconClient:
     # --- Blocks ---
 
     def header(self, block: _Id) -> Header:
-        """Of a slot, a root, ``head``, ``finalized`` ... ; ``BeaconNotFoundError`` for a missed slot."""
+        """Of a slot, a root, ``head``, ``finalized`` ... ; ``BeaconNotFoundError`` for a missed slot.
+
+        Its root is that of its fields: who trusts the root can trust the state root.
+        """
         path = f"/eth/v1/beacon/headers/{_id(block)}"
         answer = self._json(path)
         try:
@@ -139,6 +143,11 @@ class BeaconClient:
             root = _BYTES32.validate_python(data["root"])
         except (KeyError, TypeError, ValidationError) as error:
             raise self._bad(path, f"not a header: {error}") from error
+        hashed = BlockHeader(
+            Slot(message.slot), message.proposer_index, message.parent_root, message.state_root, message.body_root
+        ).root()
+        if hashed != root:
+            raise self._bad(path, f"the header has the root 0x{hashed.hex()}, not 0x{root.hex()}")
         return Header(
             root=root,
             slot=message.slot,

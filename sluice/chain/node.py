@@ -24,6 +24,10 @@ class NodeError(Exception):
         super().__init__(f"{method}: {message} (code {code})" + (f", data {data}" if data else ""))
 
 
+class BlockNotFoundError(NodeError):
+    """It has no such block: it is behind, or on another branch."""
+
+
 class Node(Protocol):
     """Anything that takes JSON-RPC calls."""
 
@@ -77,7 +81,10 @@ class Log:
 
 
 def get_block(node: Node, block: int | str = "latest") -> Block:
-    found = node.request("eth_getBlockByNumber", _tag(block), False)
+    method = "eth_getBlockByNumber"
+    found = node.request(method, _tag(block), False)
+    if found is None:
+        raise BlockNotFoundError(method, 0, f"the node has no block {block}", None)
     return Block(int(found["number"], 16), bytes.fromhex(found["hash"][2:]), Timestamp(int(found["timestamp"], 16)))
 
 

@@ -23,6 +23,8 @@ from sluice.units import Slot, Timestamp, Wei
 ETHEREUMJS: Final = ROOT / "node_modules" / "@ethereumjs" / "client" / "dist" / "esm" / "bin" / "cli.js"
 MOST_EMPTY_SLOTS: Final = 64
 SLOTS_PER_EPOCH: Final = {"minimal": 8, "mainnet": 32}
+PERSISTED_STATES: Final = 512
+"""Of old blocks, on disk, besides those in memory: each is the whole state, about a megabyte with Sluice deployed."""
 
 
 class Devnet(Controls):
@@ -112,7 +114,7 @@ class Devnet(Controls):
             "--timestamp", str(self.genesis_time), "--hardfork", self.settings.hardfork,
             "--chain-id", str(self.settings.chain_id), "--slots-in-an-epoch", str(self.slots_per_epoch),
             "--accounts", str(self.settings.accounts), "--balance", str(self.settings.account_balance // 10**18),
-            "--silent",
+            "--cache-path", str(folder / "states"), "--max-persisted-states", str(PERSISTED_STATES), "--silent",
         ]  # fmt: skip
         process = self._start("anvil", command, folder)
         self._rpc_url = f"http://127.0.0.1:{port}"

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +28,11 @@ from sluice.daemon.settings import ServiceSettings, Urls
 from sluice.files import write_atomically
 from sluice.oracle.exchange import Book, Endpoints, Message, MessageRefusedError, Peers
 from sluice.oracle.layer import BeaconLayer, NotFinalError
+from sluice.oracle.registry import DisagreementError
 from sluice.oracle.report import Report
 from sluice.oracle.signing import REPORT_TYPE, gather, sign
 from sluice.oracle.signing import digest as digest_of
-from sluice.oracle.views import Contracts, NothingToReportError, find_contracts, prepare, read_expected
+from sluice.oracle.views import Contracts, NothingToReportError, Prepared, find_contracts, prepare, read_expected
 from sluice.units import Slot
 
 REPORT_TUPLE: Final = "(" + ",".join(kind for _, kind in REPORT_TYPE) + ")"
@@ -172,7 +173,7 @@ class OracleDaemon:
         if expected.reported:
             return f"slot {expected.slot} has its report"
         try:
-            prepared = prepare(self.layer, self.node, self.contracts)
+            prepared = self._prepare()
         except NotFinalError as error:
             return str(error)
         except NothingToReportError as error:
@@ -192,6 +193,20 @@ class OracleDaemon:
         message = self._sign(report)
         self._exchange(message)
         return self._bring(report, expected.deadline)
+
+    def _prepare(self) -> Prepared:
+        """With every execution node: the vault's figures come from them, and what is signed is signed for good."""
+        prepared = prepare(self.layer, self.node, self.contracts)
+        for other in self.layer.nodes[1:]:
+            report = prepare(self.layer, other, self.contracts).report
+            names = [
+                each.name
+                for each in fields(Report)
+                if getattr(report, each.name) != getattr(prepared.report, each.name)
+            ]
+            if names:
+                raise DisagreementError(f"execution nodes lead to reports with different {', '.join(names)}")
+        return prepared
 
     def _sign(self, report: Report) -> Message:
         assert self.key is not None  # noqa: S101 - the caller has looked

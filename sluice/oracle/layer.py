@@ -21,7 +21,7 @@ from sluice.chain.interface import Stamp
 from sluice.chain.node import Node, call, get_balance, get_block
 from sluice.files import write_atomically
 from sluice.oracle.provision import Slashed, lost_since, slashed_of
-from sluice.oracle.registry import Ours, Registry
+from sluice.oracle.registry import DisagreementError, Ours, Registry
 from sluice.oracle.report import ConsensusView
 from sluice.oracle.tree import PREPARATION, Deposit, Leaves, SumTree
 from sluice.units import Gwei, Slot, Timestamp, wei_to_gwei_down
@@ -29,11 +29,13 @@ from sluice.units import Gwei, Slot, Timestamp, wei_to_gwei_down
 MAX_MISSED_SLOTS: Final = 64
 """As the contract: behind a reference slot after which more are missed there is no report."""
 KEPT: Final = 8
-"""Reports whose figures are kept."""
+"""Readings that are kept in memory."""
+VERSION: Final = 2
+"""Of the files with figures."""
 
 
-class DisagreementError(Exception):
-    """Nodes that must say the same do not. Nothing is signed until they do."""
+class LostFiguresError(Exception):
+    """What the report before counted is not on the disk, and no beacon node has its state any more."""
 
 
 class NotFinalError(Exception):
@@ -133,6 +135,7 @@ class BeaconLayer:
         if before is None:
             return Gwei(lost_since({}, now.slashed) + PREPARATION * self._registry.failed(-1, now.stamp.block))
         slashed, block = self._figures(before)
+        self._forget(before)
         failed = self._registry.failed(block, now.stamp.block)
         return Gwei(lost_since(slashed, now.slashed) + PREPARATION * failed)
 
@@ -146,7 +149,7 @@ class BeaconLayer:
         state = self._state(header)
         stamp = self._stamp(slot, state)
         start = time.monotonic()
-        ours = self._registry.at(self._nodes[0], stamp.block)
+        ours = self._registry.at(self._nodes[0], stamp.block, self._nodes[1:])
         self.timing.measure("registry", start)
         start = time.monotonic()
         indices = np.asarray(ours.indices, np.int64)
@@ -160,8 +163,14 @@ class BeaconLayer:
         return reading
 
     @property
-    def tree(self) -> StateTree:
-        """Of the state that was read last: proofs are made from it."""
+    def nodes(self) -> tuple[Node, ...]:
+        """Of the execution layer."""
+        return self._nodes
+
+    def tree_of(self, reading: Reading) -> StateTree:
+        """Proofs are made from it. The state is read again where another has been since."""
+        if self._tree.root != reading.header.state_root:
+            self._state(reading.header)
         return self._tree
 
     def _header(self, slot: Slot) -> Header:
@@ -243,27 +252,44 @@ class BeaconLayer:
     # --- What the next report needs of this one ---
 
     def _figures(self, slot: Slot) -> tuple[dict[int, Slashed], int]:
+        """Of the file, if it is of the block that the chain has there; else of the state."""
         path = self._folder / f"slot-{slot}.json" if self._folder else None
         if path is not None and path.is_file():
+            root = self._header(slot).root.hex()
             try:
                 kept = json.loads(path.read_text())
-                slashed = {int(index): Slashed(**each) for index, each in kept["slashed"].items()}
-                return slashed, int(kept["block"])
+                if (kept["version"], kept["root"]) == (VERSION, root):
+                    slashed = {int(index): Slashed(**each) for index, each in kept["slashed"].items()}
+                    return slashed, int(kept["block"])
             except (ValueError, KeyError, TypeError):
                 pass  # it can be read again
-        reading = self.read(slot)
+        try:
+            reading = self.read(slot)
+        except WrongStateError as error:
+            raise LostFiguresError(
+                f"the figures of the report of slot {slot} are not in {self._folder}, and its state cannot be had: "
+                f"{error}. Name a beacon node that keeps old states in beacon_urls, until the next report is accepted"
+            ) from error
         return reading.slashed, reading.stamp.block
 
     def _keep(self, slot: Slot, reading: Reading) -> None:
         if self._folder is None:
             return
         kept = {
+            "version": VERSION,
+            "root": reading.header.root.hex(),
             "block": reading.stamp.block,
             "slashed": {index: asdict(each) for index, each in reading.slashed.items()},
         }
         write_atomically(self._folder / f"slot-{slot}.json", json.dumps(kept))
-        for old in sorted(self._folder.glob("slot-*.json"), key=lambda path: int(path.stem[5:]))[:-KEPT]:
-            old.unlink(missing_ok=True)
+
+    def _forget(self, before: Slot) -> None:
+        """Files older than the newest report: none is asked for again. However many frames pass without a report, its
+        own stays.
+        """
+        for path in self._folder.glob("slot-*.json") if self._folder else ():
+            if int(path.stem[5:]) < before:
+                path.unlink(missing_ok=True)
 
 
 def leaves_of(state: BeaconState, ours: Ours) -> Leaves:

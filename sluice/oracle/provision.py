@@ -22,6 +22,8 @@ WEIGHT_DENOMINATOR: Final = 64
 MISSED_WEIGHT: Final = 14 + 26
 """Source and target; a missed head costs nothing."""
 INACTIVITY_SCORE_BIAS: Final = 4
+INACTIVITY_SCORE_RECOVERY: Final = 16
+"""An epoch, where the chain is final."""
 INACTIVITY_PENALTY_QUOTIENT: Final = 2**24
 
 
@@ -34,8 +36,8 @@ class Slashed:
     """Taken when it was slashed."""
     provision: Gwei
     """Still to come."""
-    gone: bool
-    """Withdrawable and empty."""
+    over: bool
+    """Withdrawable: nothing is taken any more, and what leaves it is a withdrawal."""
 
     @property
     def value(self) -> int:
@@ -57,35 +59,44 @@ def slashed_of(state: BeaconState, indices: "np.typing.NDArray[np.int64]") -> di
         record = state.validator(index)
         balance = state.balance(index)
         left = max(0, record.withdrawable_epoch - epoch)
-        cost = _correlation(state, total, record.effective_balance, left)
+        cost = _correlation(state, total, record.effective_balance, epoch, left)
         cost += _absence(state, total, record.effective_balance, left, index)
         found[index] = Slashed(
             balance=balance,
             initial=Gwei(record.effective_balance // MIN_SLASHING_PENALTY_QUOTIENT),
             provision=Gwei(min(cost, balance)),
-            gone=left == 0 and balance == 0,
+            over=left == 0,
         )
     return found
 
 
 def lost_since(before: dict[int, Slashed], now: dict[int, Slashed]) -> Gwei:
-    """What they have lost from one report to the next, gains of others aside. What was withdrawn is no loss."""
+    """What they have lost from one report to the next, gains of others aside. What was withdrawn is no loss.
+
+    A validator that is withdrawable loses nothing more, whatever its balance: who sends an ether to one that has been
+    paid out must not make the payment look like a loss. What its last epochs cost beyond what was foreseen is not told.
+    """
     total = 0
     for index, each in now.items():
         earlier = before.get(index)
         if earlier is None:
             total += each.initial + each.provision
-        elif not each.gone:
+        elif not each.over:
             total += max(0, earlier.value - each.value)
     return Gwei(total)
 
 
-def _correlation(state: BeaconState, total: int, effective: int, left: int) -> int:
-    """More by what others lost about the same time. Over when half of the time is."""
-    half = state.preset.epochs_per_slashings_vector // 2
-    if left < half:
+def _correlation(state: BeaconState, total: int, effective: int, epoch: int, left: int) -> int:
+    """More by what others lost about the same time. Over when half of the time is.
+
+    The vector is a ring: what was slashed so long ago that it is overwritten by then does not count.
+    """
+    size = state.preset.epochs_per_slashings_vector
+    ahead = left - size // 2
+    if ahead < 0:
         return 0
-    slashings = int(state.column("slashings").sum())
+    age = (epoch - np.arange(size)) % size
+    slashings = int(state.column("slashings")[age + ahead < size].sum())
     adjusted = min(slashings * PROPORTIONAL_SLASHING_MULTIPLIER, total)
     return adjusted // (total // INCREMENT) * (effective // INCREMENT)
 
@@ -94,5 +105,16 @@ def _absence(state: BeaconState, total: int, effective: int, left: int, index: i
     reward = effective // INCREMENT * (INCREMENT * BASE_REWARD_FACTOR // isqrt(total))
     missed = reward * MISSED_WEIGHT // WEIGHT_DENOMINATOR
     score = int(state.column("inactivity_scores")[index])
-    leaking = effective * score // (INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT)
-    return (missed + leaking) * left
+    leaking = effective * drained(score, left) // (INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT)
+    return missed * left + leaking
+
+
+def drained(score: int, epochs: int) -> int:
+    """Sum of an inactivity score over so many epochs, of a validator that is not there while the chain is final.
+
+    States that are reported have become final, so a leak they were in is over; what another one takes is told by the
+    reports after it.
+    """
+    step = INACTIVITY_SCORE_RECOVERY - INACTIVITY_SCORE_BIAS
+    count = min(epochs, score // step)
+    return count * score - step * count * (count + 1) // 2

@@ -1,7 +1,7 @@
 """Our validators and preparations, from the events of the validator manager; kept on disk, so each log is read once."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,10 @@ ABANDONED: Final = keccak(text="Abandoned(uint256,bytes)")
 
 class RegistryError(Exception):
     """What the events say is not what the contract says."""
+
+
+class DisagreementError(Exception):
+    """Nodes that must say the same do not. Nothing is signed until they do."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,12 @@ class Registry:
         self._hash = ""
         self._happenings: list[Happening] = []
 
-    def sync(self, node: Node, block: int) -> None:
-        """Read on up to ``block``, which must be final; after a reorganisation beyond finality, all anew."""
+    def sync(self, node: Node, block: int, others: Sequence[Node] = ()) -> None:
+        """Read on up to ``block``, which must be final; after a reorganisation beyond finality, all anew.
+
+        ``others`` must have the same events: a preparation that one node leaves out shows in no count of the contract.
+        Where reading ends in between, the next call goes on from there.
+        """
         if self._block < self._first and self._path is not None and self._path.is_file():
             self._load(self._path.read_text())
         if self._hash and "0x" + get_block(node, self._block).hash.hex() != self._hash:
@@ -69,14 +77,21 @@ class Registry:
         if block <= self._block:
             return
         for start in range(self._block + 1, block + 1, RANGE):
-            self._happenings += read(node, self.manager, start, min(start + RANGE - 1, block))
-        self._block, self._hash = block, "0x" + get_block(node, block).hash.hex()
+            end = min(start + RANGE - 1, block)
+            found = read(node, self.manager, start, end)
+            if any(read(other, self.manager, start, end) != found for other in others):
+                raise DisagreementError(
+                    f"execution nodes have different events of {self.manager}, blocks {start}-{end}"
+                )
+            end_hash = "0x" + get_block(node, end).hash.hex()
+            self._happenings += found
+            self._block, self._hash = end, end_hash
         if self._path is not None:
             write_atomically(self._path, json.dumps(self._as_json()))
 
-    def at(self, node: Node, block: int) -> Ours:
-        """As of ``block``, checked against the contract's own count."""
-        self.sync(node, block)
+    def at(self, node: Node, block: int, others: Sequence[Node] = ()) -> Ours:
+        """As of ``block``, checked against the contract's own count and against what ``others`` tell."""
+        self.sync(node, block, others)
         proven: list[Happening] = []
         preparations: dict[bytes, int] = {}
         for each in self._until(block):

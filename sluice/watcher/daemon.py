@@ -221,9 +221,7 @@ class WatchDaemon:
 
     def _evidence(self, reading: Reading, position: int, opened: Leaves) -> tuple[Any, ...]:
         """What the beacon chain says of the leaf at ``position`` of the report."""
-        tree = self.layer.tree
-        if tree.state.slot != reading.header.slot:
-            raise NotSentError("another state has been read since; the next round reads this one again")
+        tree = self.layer.tree_of(reading)
         header = proofs.header_of(tree).as_tuple()
         if position < len(opened.balances):
             balance = proofs.balance_proof(tree, reading.ours.indices[position])

@@ -21,11 +21,14 @@ import numpy as np
 import pytest
 from eth_account import Account
 
+from sluice.beacon.client import BeaconClient
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
 from sluice.oracle.exchange import LARGEST, POSTS_A_MINUTE, Message, Peers
+from sluice.oracle.layer import BeaconLayer, LostFiguresError
 from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei, Slot
+from tests.devnet.altered import altered
 from tests.devnet.protocol import Protocol, account
 from tests.devnet.world import World, open_world
 
@@ -55,12 +58,18 @@ def conserved(world: World) -> Iterator[None]:
 def settings_for(world: World, folder: Path, **more: Any) -> OracleSettings:
     protocol, devnet = world.protocol, world.devnet
     return OracleSettings(
-        execution_urls=(devnet.execution_url,),
-        beacon_urls=tuple(devnet.beacon_urls),
         oracle=protocol.contracts.oracle,
         first_block=protocol.first,
         state_dir=folder,
-        **({"takeover_seconds": 0.01, "receipt_seconds": 20.0} | more),
+        **(
+            {
+                "execution_urls": (devnet.execution_url,),
+                "beacon_urls": tuple(devnet.beacon_urls),
+                "takeover_seconds": 0.01,
+                "receipt_seconds": 20.0,
+            }
+            | more
+        ),
     )
 
 
@@ -312,6 +321,113 @@ def test_nodes_that_stall_lag_or_disagree_stop_one_round_and_not_the_service(wor
     world.devnet.set_faults(0, wrong_balance=WRONG)
     assert daemon.service.run(once=True) is True
     assert "signatures" in daemon.service.status
+
+
+def test_header_that_has_not_the_root_it_says_is_not_believed(world: World, tmp_path: Path) -> None:
+    """Else one node's forged state would be signed under the root that all nodes have."""
+    world.protocol.next_frame()
+    true = world.protocol.prepared().report
+    index = world.protocol.layer.read(true.reference_slot).ours.indices[0]
+    dishonest, honest = world.devnet.beacon_urls
+    world.devnet.set_faults(0, disagree={"index": index, "gwei": 5 * 10**9})
+    roots = BeaconClient(honest)
+
+    def change(path: str, _: bytes, answer: bytes) -> bytes:
+        if "/headers/" not in path:
+            return answer
+        data = json.loads(answer)
+        slot = int(data["data"]["header"]["message"]["slot"])
+        data["data"]["root"] = "0x" + roots.header(slot).root.hex()
+        return json.dumps(data).encode()
+
+    with altered(dishonest, change) as liar:
+        daemon = member(world, tmp_path, 0, beacon_urls=(liar, honest))
+        assert daemon.service.run(once=True) is False
+    assert "the header has the root" in daemon.service.status
+    assert not (tmp_path / "0" / "signed.json").exists()
+
+
+def test_execution_nodes_must_lead_to_the_same_report(world: World, tmp_path: Path) -> None:
+    """The vault's figures go into the report, and a signature is given for good."""
+    rewards = world.protocol.contracts.rewards_vault.lower()
+    world.protocol.chain.transact(world.protocol.stranger, rewards, b"", value=10**18)
+    world.protocol.next_frame()
+    lies = [0]
+
+    def change(_: str, body: bytes, answer: bytes) -> bytes:
+        asked = json.loads(body)
+        if asked["method"] != "eth_getBalance" or asked["params"][0].lower() != rewards:
+            return answer
+        lies[0] += 1
+        return json.dumps(json.loads(answer) | {"result": hex(10**17)}).encode()
+
+    url = world.devnet.execution_url
+    with altered(url, change) as liar:
+        daemon = member(world, tmp_path, 0, execution_urls=(url, liar))
+        assert daemon.service.run(once=True) is False
+    assert lies[0]
+    assert "execution nodes lead to reports with different rewards" in daemon.service.status
+    assert not (tmp_path / "0" / "signed.json").exists()
+
+
+# --- What is kept for the next report ---
+
+
+def test_figures_of_the_newest_report_are_kept_until_there_is_another(world: World, tmp_path: Path) -> None:
+    """However many frames pass without one: its state is gone from most nodes then."""
+    protocol = world.protocol
+    before = protocol.report().report.reference_slot
+    layer = layer_of(world, tmp_path)
+    layer.read(before)
+    for _ in range(9):
+        slot = Slot(protocol.next_frame())
+        layer.read(slot)
+    kept = {int(path.stem[5:]) for path in tmp_path.glob("slot-*.json")}
+    assert before in kept
+    assert layer.faults(before, slot, b"") == 0
+    assert layer.faults(slot, slot, b"") == 0
+    assert {int(path.stem[5:]) for path in tmp_path.glob("slot-*.json")} == {slot}
+
+
+@pytest.mark.parametrize("change", [{"version": 1}, {"root": "00" * 32}, {"slashed": {"0": {}}}, None])
+def test_figures_of_another_chain_or_version_are_read_anew(
+    world: World, tmp_path: Path, change: dict[str, Any] | None
+) -> None:
+    protocol = world.protocol
+    before = protocol.report().report.reference_slot
+    layer_of(world, tmp_path).read(before)
+    slot = Slot(protocol.next_frame())
+    (file,) = tmp_path.glob("slot-*.json")
+    text = file.read_text()
+    spoilt = json.loads(text) | {"block": 0, "slashed": {}}
+    file.write_text(json.dumps(spoilt | change) if change else text[:9])
+    assert layer_of(world, tmp_path).faults(before, slot, b"") == 0
+    assert file.read_text() == text
+
+
+def test_figures_that_nobody_has_any_more_are_asked_for_by_name(world: World, tmp_path: Path) -> None:
+    protocol = world.protocol
+    before = protocol.report().report.reference_slot
+    slot = Slot(protocol.next_frame())
+    layer = layer_of(world, tmp_path)
+    layer.read(slot)
+    for node in (0, 1):
+        world.devnet.set_faults(node, prune=True)
+    with pytest.raises(LostFiguresError, match=rf"slot {before} are not in .*keeps old states in beacon_urls"):
+        layer.faults(before, slot, b"")
+
+
+def layer_of(world: World, folder: Path) -> BeaconLayer:
+    contracts = world.protocol.contracts
+    return BeaconLayer(
+        [BeaconClient(url) for url in world.devnet.beacon_urls],
+        [world.devnet.node],
+        vault=contracts.vault,
+        gateway=contracts.gateway,
+        manager=contracts.manager,
+        first_block=world.protocol.first,
+        folder=folder,
+    )
 
 
 # --- Processes ---

@@ -270,8 +270,9 @@ def test_committee_that_lies_about_one_balance_pays(world: World) -> None:
     signatures = protocol.signatures(lie)
     protocol.submit(lie, signatures)
     assert SumTree(leaves).root == true.report.balances_root
-    proof = proofs.balance_proof(protocol.layer.tree, reading.ours.indices[0])
-    header = as_struct(proofs.validator_proof(protocol.layer.tree, reading.ours.indices[0]), 0)["header"]
+    state = protocol.layer.tree_of(reading)
+    proof = proofs.balance_proof(state, reading.ours.indices[0])
+    header = as_struct(proofs.validator_proof(state, reading.ours.indices[0]), 0)["header"]
     evidence = {
         "header": header,
         "balances": proof.balances,
