@@ -26,7 +26,7 @@ class Mark:
     text: str
 
 
-def draw(samples: Sequence[Sample], marks: Sequence[Mark], folder: Path) -> list[Path]:
+def draw(samples: Sequence[Sample], marks: Sequence[Mark], folder: Path, title: str) -> list[Path]:
     """Write `demo.png` and `demo.svg`; returns their paths."""
     import matplotlib as mpl
 
@@ -62,7 +62,7 @@ def draw(samples: Sequence[Sample], marks: Sequence[Mark], folder: Path) -> list
             fontsize=8,
             color="#495057",
         )
-    figure.suptitle("Sluice: sixty days on a local chain")
+    figure.suptitle(title)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "demo.png", folder / "demo.svg"]
     for path in paths:

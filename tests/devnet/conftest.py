@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice.devnet import Backend, Devnet, DevnetSettings
-from tests.devnet.books import Books
+from sluice.devnet.books import Books
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a test run in the background of a script: what these tests start would ignore Ctrl-C, too

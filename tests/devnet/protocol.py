@@ -27,6 +27,7 @@ from sluice.deploy.chain import Receipt, Web3Reader
 from sluice.deploy.engine import Result, deploy
 from sluice.deploy.params import Params, load_params
 from sluice.devnet import Devnet
+from sluice.devnet.books import Books
 from sluice.devnet.settings import MNEMONIC
 from sluice.oracle.layer import BeaconLayer
 from sluice.oracle.registry import Registry
@@ -35,7 +36,6 @@ from sluice.oracle.signing import gather, sign
 from sluice.oracle.tree import Opening
 from sluice.oracle.views import Contracts, Prepared, find_contracts, prepare
 from sluice.units import Gwei
-from tests.devnet.books import Books
 from tests.devnet.staking import Key, until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.devnet import Devnet, DevnetSettings
-from tests.devnet.books import Books
+from sluice.devnet.books import Books
 from tests.devnet.conftest import BACKEND
 from tests.devnet.protocol import SLOT, WEI, Protocol
 from tests.devnet.staking import Key

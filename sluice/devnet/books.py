@@ -8,8 +8,6 @@ What attestations, sync committees and slashings bring and cost is computed here
 lost from their signatures, checked here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx
@@ -17,11 +15,15 @@ import httpx
 from sluice.beacon.deposits import DepositData
 from sluice.chain.system_contracts import DEPOSIT_CONTRACT, system_contracts
 from sluice.devnet import Devnet
+from sluice.devnet.epochs import State, attestation_rewards, correlation_penalties, sync_rewards
 from sluice.units import Gwei
-from tests.devnet.epochs import State, attestation_rewards, correlation_penalties, sync_rewards
 
 WEI = 10**9
 MIN_SLASHING_PENALTY_QUOTIENT = 4096
+
+
+class BooksError(Exception):
+    """Ether came from nowhere or went nowhere."""
 
 
 class Books:
@@ -46,16 +48,18 @@ class Books:
         self.deposits: list[DepositData] = []
 
     def check(self) -> None:
+        """Raises :class:`BooksError`."""
         head = self.devnet.status().head_slot
         for slot in range(self.slot + 1, head + 1):
             self._take_epoch(slot)
             self._take_block(slot)
         self.slot = max(self.slot, head)
         left = self._consensus(head) + self._lost(head)
-        assert left == self.first_gwei + self.deposited + self.issued - self.slashed - self.withdrawn
-        assert self._execution(self.block) + self.burnt == self.first_wei + self.credited
-        assert self.credited == self.withdrawn * WEI
-        assert self.logged == self.deposited, "what the contract has logged is what the beacon chain has been told"
+        due = self.first_gwei + self.deposited + self.issued - self.slashed - self.withdrawn
+        _require("gwei of the beacon chain", left, due)
+        _require("wei of accounts and burnt", self._execution(self.block) + self.burnt, self.first_wei + self.credited)
+        _require("wei credited by withdrawals", self.credited, self.withdrawn * WEI)
+        _require("gwei logged by the deposit contract and told to the beacon chain", self.logged, self.deposited)
 
     # --- Consensus ---
 
@@ -77,7 +81,7 @@ class Books:
         state: State = self._get(f"/devnet/states/{slot}")
         return state
 
-    def _get(self, path: str) -> Any:
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         return self.http.get(path).raise_for_status().json()
 
     def _take_block(self, slot: int) -> None:
@@ -134,7 +138,7 @@ class Books:
 
     def _take_execution(self, payload: dict[str, Any]) -> None:
         number = int(payload["block_number"])
-        assert number == self.block + 1
+        _require("number of the next block", number, self.block + 1)
         self.block = number
         self.addresses.add(payload["fee_recipient"].lower())
         for one in payload["withdrawals"]:
@@ -143,7 +147,7 @@ class Books:
             self.credited += int(one["amount"]) * WEI
         block = self.devnet.node.request("eth_getBlockByNumber", hex(number), True)
         self.burnt += int(block["baseFeePerGas"], 16) * int(block["gasUsed"], 16)
-        assert len(block["transactions"]) == len(payload["transactions"])
+        _require("transactions in a block", len(block["transactions"]), len(payload["transactions"]))
         for transaction in block["transactions"]:
             receipt = self.devnet.receipt(transaction["hash"])
             touched = (transaction["from"], transaction["to"], receipt["contractAddress"])
@@ -157,3 +161,8 @@ def _deposit_amount(data: str) -> int:
     raw = bytes.fromhex(data[2:])
     at = int.from_bytes(raw[64:96], "big")
     return int.from_bytes(raw[at + 32 : at + 40], "little")
+
+
+def _require(what: str, have: int, due: int) -> None:
+    if have != due:
+        raise BooksError(f"{what}: {have:,}, but must be {due:,} ({have - due:+,})")
