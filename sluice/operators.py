@@ -13,12 +13,11 @@ from sluice.beacon.answers import Bytes4, Bytes32, Bytes48, Bytes96
 from sluice.beacon.deposits import DepositData
 from sluice.chain.node import Node, call
 from sluice.daemon.sender import Sender, WouldRevertError
-from sluice.oracle.views import Contracts, find_contracts
+from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
 from sluice.units import Gwei
 
 PREPARATION: Final = Gwei(10**9)
 PHASES: Final = ("unknown", "prepared", "proven", "asked to leave", "leaving", "gone", "refused", "abandoned")
-VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
 OPERATOR: Final = "(address,bool,address,(uint32,uint32,uint16,uint16,uint8))"
 
 

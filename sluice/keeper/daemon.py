@@ -28,13 +28,12 @@ from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.registry import Ours, Registry
-from sluice.oracle.views import Contracts, find_contracts
+from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
 
 HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
 PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
-VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
 DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
 PREPARED, PROVEN, ASKED, EXITING = 1, 2, 3, 4
 FAR_FUTURE: Final = 2**64 - 1

@@ -32,7 +32,15 @@ from sluice.oracle.registry import DisagreementError
 from sluice.oracle.report import Report
 from sluice.oracle.signing import REPORT_TYPE, gather, sign
 from sluice.oracle.signing import digest as digest_of
-from sluice.oracle.views import Contracts, NothingToReportError, Prepared, find_contracts, prepare, read_expected
+from sluice.oracle.views import (
+    Contracts,
+    NothingToReportError,
+    Prepared,
+    find_contracts,
+    is_slashing_proven,
+    prepare,
+    read_expected,
+)
 from sluice.units import Slot
 
 REPORT_TUPLE: Final = "(" + ",".join(kind for _, kind in REPORT_TYPE) + ")"
@@ -47,6 +55,9 @@ class OracleSettings(ServiceSettings):
 
     peers: Urls = Field((), description="Endpoints of the other members, with commas")
     takeover_seconds: float = Field(60.0, ge=0, description="How much later each next member submits")
+    proof_wait: float = Field(
+        0.25, ge=0, lt=1, description="Part of the frame that a report of a slashing waits for its proof"
+    )
     vote_after: float = Field(0.5, gt=0, lt=1, description="Part of the frame after which members vote on chain")
 
 
@@ -183,6 +194,8 @@ class OracleDaemon:
         if prepared.forecast.violations:
             self.alarms.labels("outside limits").inc()
             return f"slot {report.reference_slot}: it would be refused: {'; '.join(prepared.forecast.violations)}"
+        if waits := self._waits_for_proof(report, expected.deadline):
+            return waits
         self.book.keep_leaves(report.reference_slot, self.layer.read(report.reference_slot).leaves)
         crash_point("built")
         if self.key is None:
@@ -207,6 +220,27 @@ class OracleDaemon:
             if names:
                 raise DisagreementError(f"execution nodes lead to reports with different {', '.join(names)}")
         return prepared
+
+    def _waits_for_proof(self, report: Report, deadline: int) -> str:
+        """The bond of an operator is asked for a slashing only once that is proven; holders should not pay before."""
+        if not report.faults or self._passed(report.reference_slot, deadline) > self.settings.proof_wait:
+            return ""
+        reading = self.layer.read(report.reference_slot)
+        keys = dict(zip(reading.ours.indices, reading.ours.pubkeys, strict=True))
+        unproven = [
+            index
+            for index, each in reading.slashed.items()
+            if not each.over and not is_slashing_proven(self.node, self.contracts, keys[index])
+        ]
+        if not unproven:
+            return ""
+        names = ", ".join(map(str, unproven[:3])) + (" ..." if len(unproven) > 3 else "")
+        return f"slot {report.reference_slot}: waits for the proof that validator {names} was slashed"
+
+    def _passed(self, slot: Slot, deadline: int) -> float:
+        """Of the time from the reference slot to the end of the frame, the part that is over."""
+        time_of = self.contracts.time_of(slot)
+        return (get_block(self.node).timestamp - time_of) / (deadline - time_of)
 
     def _sign(self, report: Report) -> Message:
         assert self.key is not None  # noqa: S101 - the caller has looked
@@ -241,9 +275,7 @@ class OracleDaemon:
             if wait > 0:
                 return f"slot {slot}: a quorum has signed; {wait:.0f} s for those before this member to submit"
             return self._submit(report, gather(signed, compact=True))
-        frame = deadline - self.contracts.time_of(slot)
-        passed = get_block(self.node).timestamp - self.contracts.time_of(slot)
-        if passed > self.settings.vote_after * frame:
+        if self._passed(slot, deadline) > self.settings.vote_after:
             return self._vote(report)
         return f"slot {slot}: {len(signed)} of {self.committee.quorum} signatures"
 

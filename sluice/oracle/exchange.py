@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 import structlog
 from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -98,7 +99,12 @@ class Book:
 
     def add(self, message: Message) -> ChecksumAddress:
         """The signer's key; raises :class:`MessageRefusedError`."""
-        slot, expected = message.report.reference_slot, self.expected()
+        slot = message.report.reference_slot
+        with self._lock:
+            for signer, each in self._signed.get(slot, {}).items():
+                if each == message:
+                    return to_checksum_address(signer)
+        expected = self.expected()
         if slot != expected:
             raise MessageRefusedError(409, f"slot {slot} is not the expected one, {expected}")
         try:

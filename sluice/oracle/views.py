@@ -1,6 +1,7 @@
 """Reads what a report is built from: the contracts at the block of the reference slot, and the consensus layer."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
@@ -19,6 +20,8 @@ from sluice.oracle.report import (
 from sluice.oracle.signing import OracleDomain
 from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
 
+VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
+"""Of the manager: operator, phase, slashed, ..."""
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")
 
 
@@ -102,6 +105,12 @@ def read_expected(node: Node, contracts: Contracts) -> Expected:
         node, contracts.oracle, "expected()", returns=["uint256", "uint256", "uint256", "bool"]
     )
     return Expected(Slot(slot), Timestamp(time), Timestamp(deadline), reported)
+
+
+def is_slashing_proven(node: Node, contracts: Contracts, pubkey: bytes) -> bool:
+    """Whether the bond of its operator can be asked."""
+    (values,) = call(node, contracts.manager, "validator(bytes)", [pubkey], [VALIDATOR])
+    return bool(values[2])
 
 
 def read_limits(node: Node, contracts: Contracts, block: int | str = "latest") -> Limits:

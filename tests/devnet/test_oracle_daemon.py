@@ -29,7 +29,8 @@ from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei, Slot
 from tests.devnet.altered import altered
-from tests.devnet.protocol import Protocol, account
+from tests.devnet.protocol import WEI, Protocol, account
+from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
 
 pytestmark = pytest.mark.anvil  # blocks come when transactions wait
@@ -368,6 +369,27 @@ def test_execution_nodes_must_lead_to_the_same_report(world: World, tmp_path: Pa
     assert lies[0]
     assert "execution nodes lead to reports with different rewards" in daemon.service.status
     assert not (tmp_path / "0" / "signed.json").exists()
+
+
+# --- A slashing ---
+
+
+def test_report_of_a_slashing_waits_for_its_proof(world: World, tmp_path: Path) -> None:
+    """Without the proof no bond is asked, and holders would bear what is counted now."""
+    protocol, devnet = world.protocol, world.devnet
+    key = world.validator(world.operator(40 * WEI), "waits for its proof")
+    protocol.report()
+    index = look(devnet, key).index
+    devnet.slash([index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    protocol.next_frame()
+    daemon = member(world, tmp_path, 0)
+    assert daemon.step().endswith(f"waits for the proof that validator {index} was slashed")
+    assert not (tmp_path / "0" / "signed.json").exists()
+    assert "1 of 5 signatures" in member(world, tmp_path, 1, proof_wait=0.0).step(), "it does not wait for ever"
+    protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+    assert "1 of 5 signatures" in daemon.step()
 
 
 # --- What is kept for the next report ---
