@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo test test-deep mutate lint fmt bench bench-report shell console chain devnet lock clean distclean
+.PHONY: help setup .ready compile demo demo-days test test-deep mutate lint fmt bench bench-report shell console chain devnet lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -24,8 +24,11 @@ setup: ## set everything up (again), also after an interruption
 compile: .ready ## compile the contracts
 	@$(IN) ape compile $(ARGS)
 
-demo: .ready ## sixty days of the protocol on a local chain
-	@$(IN) ape run demo --network $(NETWORK) $(ARGS)
+demo: .ready ## twelve days on a local Ethereum with both halves; daemons do the work
+	@$(IN) ape run demo $(ARGS)
+
+demo-days: .ready ## sixty days on anvil alone: a dead oracle, a pause, a sold request
+	@$(IN) ape run days --network $(NETWORK) $(ARGS)
 
 test: .ready ## all quick tests; ARGS="-k queue" chooses, JOBS=1 keeps to one process
 	@$(IN) python tools/run_tests.py $(ARGS)

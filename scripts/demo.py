@@ -63,7 +63,7 @@ def show(live: Live, console: Console) -> None:
     "--out", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build", help="Folder of the chart."
 )
 def cli(out: Path) -> None:
-    """Fourteen days on a local Ethereum: validators, reports, requests, a slashing; the daemons do the work.
+    """Twelve days on a local Ethereum: validators, reports, requests, a slashing; the daemons do the work.
 
     \b
     Example:

@@ -5,7 +5,7 @@ import {IRequestDescriptor} from "../../../contracts/interfaces/IRequestDescript
 import {IWithdrawalQueue} from "../../../contracts/interfaces/IWithdrawalQueue.sol";
 import {Test} from "../support/Test.sol";
 
-/// @dev Whole documents, letter by letter. What they look like is for a person: `make demo` saves one.
+/// @dev Whole documents, letter by letter. What they look like is for a person to judge.
 contract RequestDescriptorTest is Test {
     IRequestDescriptor private descriptor;
 
