@@ -22,7 +22,7 @@ from sluice.beacon.answers import Validator
 from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import FORKS, PRESETS
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import HttpNode, Node, NodeError, call, get_balance, get_block, get_logs
+from sluice.chain.node import BatchNode, HttpNode, NodeError, call, call_many, get_balance, get_block, get_logs
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
@@ -71,7 +71,7 @@ class Entry:
 class KeeperDaemon:
     settings: KeeperSettings
     key: LocalAccount | None
-    node: Node
+    node: BatchNode
     beacon: BeaconClient
     contracts: Contracts
     registry: Registry
@@ -276,9 +276,9 @@ class KeeperDaemon:
         ours = self._ours()
         keys = [*ours.pubkeys, *(key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)]
         seen = {each.pubkey: each for each in self.beacon.validators("head", keys)} if keys else {}
+        known = call_many(self.node, self.contracts.manager, "validator(bytes)", [[key] for key in keys], [VALIDATOR])
         found = []
-        for key in keys:
-            (values,) = self._view(self.contracts.manager, "validator(bytes)", [VALIDATOR], [key])
+        for key, (values,) in zip(keys, known, strict=True):
             operator, phase, slashed, _, _, _, staked, asked, _, _ = values
             found.append(Entry(key, operator, phase, slashed, Gwei(staked), Gwei(asked), seen.get(key)))
         return found

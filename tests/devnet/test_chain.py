@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import NodeError
+from sluice.chain.node import MOST_AT_ONCE, NodeError
 from sluice.devnet import Devnet
 from sluice.devnet.books import Books, BooksError
 from tests.devnet.staking import balance_of, root_at
@@ -108,6 +108,18 @@ def test_validators_that_are_offline_are_penalised_and_no_others(devnet: Devnet)
     assert rewards[41] < 0
     assert rewards[42] > 0
     devnet.finalize(devnet.status().slot)
+
+
+def test_many_calls_in_few_requests(devnet: Devnet) -> None:
+    node = devnet.node
+    addresses = [account.address for account in devnet.accounts] * 40
+    assert len(addresses) > 2 * MOST_AT_ONCE
+    found = node.batch([("eth_getTransactionCount", each, "latest") for each in addresses])
+    single = {each: node.request("eth_getTransactionCount", each, "latest") for each in set(addresses)}
+    assert found == [single[each] for each in addresses]
+    assert node.batch([]) == []
+    with pytest.raises(NodeError, match="eth_none"):
+        node.batch([("eth_chainId",), ("eth_none",)])
 
 
 def test_books_would_notice_a_missing_gwei(devnet: Devnet, books: Books) -> None:
