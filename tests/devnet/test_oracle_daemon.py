@@ -374,7 +374,7 @@ def test_execution_nodes_must_lead_to_the_same_report(world: World, tmp_path: Pa
 # --- A slashing ---
 
 
-def test_report_of_a_slashing_waits_for_its_proof(world: World, tmp_path: Path) -> None:
+def test_F1_report_of_a_slashing_waits_for_its_proof(world: World, tmp_path: Path) -> None:
     """Without the proof no bond is asked, and holders would bear what is counted now."""
     protocol, devnet = world.protocol, world.devnet
     key = world.validator(world.operator(40 * WEI), "waits for its proof")
