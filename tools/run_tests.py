@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = {"py", "devnet", "forge", "canary"}  # folders of tests/ whose tests need no ape
+ANVIL_STATES = ROOT / ".toolchain/tmp/anvil"  # tools/bin/anvil
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
 NO_TESTS = 5  # pytest's exit code
 
@@ -73,6 +75,7 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tu
             kept.append(line)
             sys.stdout.write(line)
             sys.stdout.flush()
+    shutil.rmtree(ANVIL_STATES, ignore_errors=True)
     return process.returncode, "".join(kept)
 
 
