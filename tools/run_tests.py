@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = {"py", "devnet", "forge", "canary"}  # folders of tests/ whose tests need no ape
-ANVIL_STATES = ROOT / ".toolchain/tmp/anvil"  # tools/bin/anvil
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
 NO_TESTS = 5  # pytest's exit code
 
@@ -61,13 +60,16 @@ def chain_folders(tests: Path) -> list[str]:
 def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a command, its output shown as it comes and kept."""
     print(f"\n--- {title}: {' '.join(command)}", flush=True)
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory(prefix="anvil-", ignore_cleanup_errors=True) as states,  # tools/bin/anvil
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "SLUICE_ANVIL_STATES": states, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         assert process.stdout is not None
         kept: list[str] = []
         for raw in process.stdout:
@@ -75,7 +77,6 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tu
             kept.append(line)
             sys.stdout.write(line)
             sys.stdout.flush()
-    shutil.rmtree(ANVIL_STATES, ignore_errors=True)
     return process.returncode, "".join(kept)
 
 

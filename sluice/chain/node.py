@@ -37,12 +37,6 @@ class Node(Protocol):
     def request(self, method: str, *params: Any) -> Any: ...  # noqa: ANN401 - JSON
 
 
-class BatchNode(Node, Protocol):
-    """One that takes many at once."""
-
-    def batch(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]: ...
-
-
 class HttpNode:
     """JSON-RPC over HTTP with one connection."""
 
@@ -61,8 +55,8 @@ class HttpNode:
             part = calls[start : start + MOST_AT_ONCE]
             bodies = [self._body(method, params) for method, *params in part]
             answers = self._post(bodies)
-            if isinstance(answers, dict):  # a node that takes no batches, or not this one, says so once
-                _result("batch", answers)
+            if not isinstance(answers, list):
+                raise NodeError("batch", 0, f"not a list of answers but {str(answers)[:200]}", None)
             by_id = {each.get("id"): each for each in answers}
             for (method, *_), body in zip(part, bodies, strict=True):
                 if body["id"] not in by_id:
@@ -175,7 +169,7 @@ def call(
 
 
 def call_many(
-    node: BatchNode, address: str, signature: str, arguments: Sequence[Sequence[Any]], returns: Sequence[str]
+    node: HttpNode, address: str, signature: str, arguments: Sequence[Sequence[Any]], returns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
     """One view with arguments after arguments, in few requests."""
     answers = node.batch([("eth_call", _view(address, signature, each), "latest") for each in arguments])

@@ -22,7 +22,7 @@ from sluice.beacon.answers import Validator
 from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import FORKS, PRESETS
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import BatchNode, HttpNode, NodeError, call, call_many, get_balance, get_block, get_logs
+from sluice.chain.node import HttpNode, NodeError, call, call_many, get_balance, get_block, get_logs
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
@@ -71,7 +71,7 @@ class Entry:
 class KeeperDaemon:
     settings: KeeperSettings
     key: LocalAccount | None
-    node: BatchNode
+    node: HttpNode
     beacon: BeaconClient
     contracts: Contracts
     registry: Registry
