@@ -14,7 +14,6 @@ import click
 from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sluice.chain.node import HttpNode
@@ -22,7 +21,8 @@ from sluice.chain.system_contracts import install_system_contracts
 from sluice.demo.books import Account as Line
 from sluice.demo.books import Books, Check, ConservationError, require
 from sluice.demo.chart import draw
-from sluice.demo.story import DAYS, Moment, Story, prepare_story
+from sluice.demo.story import DAYS, Story, prepare_story
+from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.demo.world import Setting, World
 from sluice.deploy.artifacts import load_artifacts
 from sluice.deploy.chain import NodeSender, Web3Reader
@@ -32,8 +32,6 @@ from sluice.deploy.params import load_params
 ROOT = Path(__file__).resolve().parent.parent
 ETHER = 10**18
 ETHER_SHOWN = 4
-PLAIN_WIDTH = 132
-"""Columns where the output is no terminal."""
 
 
 def build_world(console: Console) -> World:
@@ -60,24 +58,6 @@ def build_world(console: Console) -> World:
 
     keys = [Account.from_key(account.private_key) for account in ape.accounts.test_accounts]
     return World(Setting.of(provider.web3, HttpNode(provider.uri), result, artifacts, keys))
-
-
-def play(story: Story, console: Console) -> None:
-    with Progress(
-        TextColumn("[bold]day {task.completed:>2.0f} of {task.total}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("days", total=DAYS)
-
-        def tell(moment: Moment) -> None:
-            progress.console.print(f"  day {moment.day:>2}  {moment.text}")
-
-        story.tell = tell
-        for day in story.play():
-            progress.update(task, completed=day)
 
 
 def show_accounts(lines: list[Line], console: Console) -> None:
@@ -120,7 +100,7 @@ def cli(out: Path) -> None:
         raise click.ClickException("the demo needs a fresh local chain: --network ethereum:local:foundry")
     world = build_world(console)
     story, books = prepare_story(world)
-    play(story, console)
+    play(story, DAYS, console)
     finish(story, books, out, console)
     console.print(f"{time.monotonic() - start:.0f} s")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import ape
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sluice.daemon.service import configure_logs
 from sluice.demo.chart import draw
 from sluice.demo.live import DAYS, Live, RefusedError, open_live
+from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
 from sluice.deploy.params import load_params
 from sluice.devnet import DevnetError
@@ -26,22 +26,6 @@ from sluice.devnet.books import BooksError
 
 ROOT = Path(__file__).resolve().parent.parent
 ETHER = 10**18
-PLAIN_WIDTH = 132
-"""Columns where the output is no terminal."""
-
-
-def play(live: Live, console: Console) -> None:
-    with Progress(
-        TextColumn("[bold]day {task.completed:>2.0f} of {task.total}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("days", total=DAYS)
-        live.tell = lambda day, text: progress.console.print(f"  day {day:>2}  {text}")
-        for day in live.play():
-            progress.update(task, completed=day)
 
 
 def show(live: Live, console: Console) -> None:
@@ -84,7 +68,7 @@ def cli(out: Path) -> None:
                 f"execution and consensus node run; {len(result.plan.steps)} steps deployed and verified, "
                 f"{result.registry.gas_used:,} gas; nine members and a keeper stand by"
             )
-            play(live, console)
+            play(live, DAYS, console)
             show(live, console)
             for path in draw(live.samples, live.marks, out, f"Sluice: {DAYS} days on a local Ethereum"):
                 console.print(f"chart: {path}")

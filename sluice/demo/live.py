@@ -1,6 +1,5 @@
 """A pool on a local Ethereum with both halves: its people, its operators, and the services that run it."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ from eth_utils.address import to_checksum_address
 from web3 import Web3
 from web3.contract import Contract
 
-from sluice.beacon import bls
 from sluice.beacon.deposits import sign_deposit
+from sluice.beacon.derivation import derive, signing_path
 from sluice.demo.chart import Mark, Sample
+from sluice.demo.story import Moment
 from sluice.deploy.artifacts import Artifact
 from sluice.deploy.chain import Receipt, Web3Reader
 from sluice.deploy.engine import Result, deploy
@@ -67,7 +67,7 @@ class Pool:
     ) -> tuple[Self, Result]:
         web3 = Web3(Web3.HTTPProvider(devnet.execution_url))
         first = web3.eth.block_number
-        sender = _Deployer(devnet, devnet.accounts[DEPLOYER])
+        sender = DevnetSender(devnet, devnet.accounts[DEPLOYER])
         result = deploy(params, artifacts, Web3Reader(web3), sender, folder / "registry.json")
         if result.differences:
             raise RefusedError(f"the deployment is not what was planned: {result.differences}")
@@ -85,7 +85,7 @@ class Pool:
     def send(self, sender: LocalAccount, contract: str, name: str, *arguments: Any, value: int = 0) -> dict[str, Any]:  # noqa: ANN401
         """By the function's signature; the receipt. Raises :class:`RefusedError`."""
         data = self.contract(contract).encode_abi(name, arguments)
-        receipt = _transact(self.devnet, sender, self.addresses[contract], bytes.fromhex(data[2:]), value)
+        receipt = self.devnet.transact(sender, self.addresses[contract], bytes.fromhex(data[2:]), value, GAS)
         if receipt["status"] != "0x1":
             raise RefusedError(f"{contract}.{name} by {sender.address} reverted in block {receipt['blockNumber']}")
         return receipt
@@ -97,7 +97,9 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class _Deployer:
+class DevnetSender:
+    """For the deployment engine."""
+
     devnet: Devnet
     key: LocalAccount
 
@@ -106,16 +108,10 @@ class _Deployer:
         return str(self.key.address)
 
     def send(self, to: str, data: bytes, value: int) -> Receipt:
-        raw = _transact(self.devnet, self.key, to, data, value)
+        raw = self.devnet.transact(self.key, to, data, value, GAS)
         return Receipt(
             raw["transactionHash"], int(raw["blockNumber"], 16), int(raw["gasUsed"], 16), raw["status"] == "0x1"
         )
-
-
-def _transact(devnet: Devnet, sender: LocalAccount, to: str, data: bytes, value: int) -> dict[str, Any]:
-    sent = devnet.send(sender, to_checksum_address(to), data=data, value=value, gas=GAS)
-    devnet.advance_block()
-    return devnet.receipt(sent)
 
 
 @dataclass
@@ -134,7 +130,7 @@ class Live:
     books: Books
     members: list[OracleDaemon]
     keeper: KeeperDaemon
-    tell: Callable[[int, str], None] = lambda _day, _text: None
+    tell: Callable[[Moment], None] = lambda _: None
     day: int = 0
     stakers: dict[str, Staker] = field(default_factory=dict)
     operators: dict[str, int] = field(default_factory=dict)
@@ -185,8 +181,7 @@ class Live:
         pool.send(who, "OperatorRegistry", "register(address)", who.address)
         self.operators[name] = int(pool.view("OperatorRegistry", "count()"))
         pool.send(who, "OperatorBonds", "depositEther(uint256)", self.operators[name], value=bond)
-        number = int.from_bytes(sha256(f"sluice demo: {name}".encode()).digest(), "big") % (bls.ORDER - 1) + 1
-        secret = number.to_bytes(32, "big")
+        secret = derive(sha256(b"sluice demo").digest(), signing_path(self.operators[name]))
         devnet.add_keys([secret])
         version = devnet.beacon.genesis().genesis_fork_version
         data = sign_deposit(secret, bytes(pool.contracts.credentials), PREPARATION, version)
@@ -231,7 +226,7 @@ class Live:
         there = self.members[: self.members[0].committee.quorum] if self.day == QUIET_DAY else self.members
         held = self._bond("bert")
         before = self.pool.rate
-        with mining(devnet):
+        with devnet.mining():
             said = [member.step() for _ in range(2) for member in there]
         if not self.pool.view("ReportOracle", "expected()")[3]:
             raise RefusedError(f"no report on day {self.day}: {said}")
@@ -247,7 +242,7 @@ class Live:
 
     def _chores(self) -> None:
         """The keeper, until it finds nothing more to do; who can, claims."""
-        with mining(self.pool.devnet):
+        with self.pool.devnet.mining():
             for _ in range(MOST_CHORES):
                 done = self.keeper.step()
                 if done == "nothing is due":
@@ -284,7 +279,7 @@ class Live:
         return int(self.pool.view("StakingVault", "convertToAssets(uint256)", self.shares(name))) + int(waiting)
 
     def _say(self, text: str, mark: str = "") -> None:
-        self.tell(self.day, text)
+        self.tell(Moment(self.day, text))
         if mark:
             self.marks.append(Mark(self.day, mark))
 
@@ -302,37 +297,23 @@ class Live:
         )
 
 
-@contextmanager
-def mining(devnet: Devnet) -> Iterator[None]:
-    """Blocks come while a service waits for a receipt."""
-    stop = threading.Event()
-    failed: list[Exception] = []
-
-    def mine() -> None:
-        try:
-            while not stop.wait(0.02):
-                if int(devnet.node.request("txpool_status")["pending"], 16):
-                    devnet.advance_block()
-        except Exception as error:  # noqa: BLE001 - raised where it is looked at
-            failed.append(error)
-
-    thread = threading.Thread(target=mine)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
 def params_for(params: Params, genesis_time: int) -> Params:
     """Those of a local chain in this one's time, with bonds of members."""
     raw = params.model_dump()
     raw["oracle"] |= {"genesis_time": genesis_time, "frame": FRAME, "slot": SECONDS_PER_SLOT}
     raw["challenge"] |= {"bond": MEMBER_BOND}
     return Params.model_validate(raw)
+
+
+@contextmanager
+def connected(members: Sequence[OracleDaemon]) -> Iterator[None]:
+    """Each with endpoints of its own; all know all."""
+    with ExitStack() as stack:
+        for each in members:
+            stack.enter_context(each.service.serving("127.0.0.1", 0))
+        for each in members:
+            each.peers = Peers([f"http://127.0.0.1:{other.service.port}" for other in members if other is not each])
+        yield
 
 
 @contextmanager
@@ -362,9 +343,6 @@ def open_live(params: Params, artifacts: Mapping[str, Artifact], folder: Path) -
                 **common, beacon_urls=devnet.beacon_urls, state_dir=folder / f"member-{index}", takeover_seconds=0.01
             )
             members.append(OracleDaemon.of(own, devnet.accounts[index]))
-            stack.enter_context(members[-1].service.serving("127.0.0.1", 0))
-        for member in members:
-            others = [other.service.port for other in members if other is not member]
-            member.peers = Peers([f"http://127.0.0.1:{port}" for port in others])
+        stack.enter_context(connected(members))
         keeping = KeeperSettings(**common, beacon_urls=devnet.beacon_urls[:1], state_dir=folder / "keeper")
         yield Live(pool, books, members, KeeperDaemon.of(keeping, devnet.accounts[KEEPER])), result

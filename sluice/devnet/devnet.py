@@ -3,14 +3,17 @@
 import json
 import shutil
 import tempfile
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from sluice.beacon.client import BeaconClient
 from sluice.chain.node import HttpNode, NodeError
@@ -230,6 +233,36 @@ class Devnet(Controls):
         }
         signed = sender.sign_transaction(transaction)
         return str(self.node.request("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex().removeprefix("0x")))
+
+    def transact(self, sender: LocalAccount, to: str, data: bytes, value: int, gas: int) -> dict[str, Any]:
+        """In a block of its own; the receipt."""
+        sent = self.send(sender, to_checksum_address(to), data=data, value=value, gas=gas)
+        self.advance_block()
+        return self.receipt(sent)
+
+    @contextmanager
+    def mining(self) -> Iterator[None]:
+        """Blocks come while somebody waits for a receipt (anvil: it tells what is pending)."""
+        stop = threading.Event()
+        failed: list[Exception] = []
+
+        def mine() -> None:
+            try:
+                while not stop.wait(0.02):
+                    if int(self.node.request("txpool_status")["pending"], 16):
+                        self.advance_block()
+            except Exception as error:  # noqa: BLE001 - raised where it is looked at
+                failed.append(error)
+
+        thread = threading.Thread(target=mine)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+        if failed:
+            raise failed[0]
 
     def receipt(self, transaction: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self.node.request("eth_getTransactionReceipt", transaction)

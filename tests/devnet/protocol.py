@@ -12,7 +12,6 @@ import httpx
 from eth_abi.abi import decode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
 
@@ -21,11 +20,12 @@ from sluice.beacon.client import BeaconClient
 from sluice.beacon.deposits import sign_deposit
 from sluice.beacon.spec import PRESETS
 from sluice.beacon.state import BeaconState, StateTree
+from sluice.demo.live import FRAME, SECONDS_PER_SLOT, DevnetSender, params_for
 from sluice.deploy.abi import encode_call, function
 from sluice.deploy.artifacts import Artifact, load_artifacts
-from sluice.deploy.chain import Receipt, Web3Reader
+from sluice.deploy.chain import Web3Reader
 from sluice.deploy.engine import Result, deploy
-from sluice.deploy.params import Params, load_params
+from sluice.deploy.params import load_params
 from sluice.devnet import Devnet
 from sluice.devnet.books import Books
 from sluice.devnet.settings import MNEMONIC
@@ -43,10 +43,7 @@ MANIFEST = ROOT / ".build" / "__local__.json"
 WEI = 10**18
 ETHER = 10**9  # gwei
 GAS = 8_000_000
-SLOT = 1_200
-"""Seconds: days pass in 72 slots, which is nine epochs of the minimal preset."""
-FRAME = 72
-"""Slots."""
+SLOT = SECONDS_PER_SLOT
 DAY = 86_400
 
 
@@ -70,50 +67,10 @@ class RefusedError(Exception):
 
 
 @dataclass
-class Chain:
-    """Sends transactions, each in a block of its own."""
-
-    devnet: Devnet
-
-    def transact(self, sender: LocalAccount, to: str, data: bytes, value: int = 0, gas: int = GAS) -> dict[str, Any]:
-        sent = self.devnet.send(sender, to_checksum_address(to), data=data, value=value, gas=gas)
-        self.devnet.advance_block()
-        return self.devnet.receipt(sent)
-
-
-@dataclass
-class DevnetSender:
-    """For the deployment engine."""
-
-    chain: Chain
-    key: LocalAccount
-
-    @property
-    def address(self) -> str:
-        return str(self.key.address)
-
-    def send(self, to: str, data: bytes, value: int) -> Receipt:
-        raw = self.chain.transact(self.key, to, data, value, gas=30_000_000)
-        return Receipt(
-            raw["transactionHash"], int(raw["blockNumber"], 16), int(raw["gasUsed"], 16), raw["status"] == "0x1"
-        )
-
-
-def params_for(devnet: Devnet) -> Params:
-    """Those of a local chain, with slots of twenty minutes, and bonds of members."""
-    given = load_params(ROOT / "deployments" / "params" / "local.yaml")
-    raw = given.model_dump()
-    raw["oracle"] |= {"genesis_time": devnet.genesis_time, "frame": FRAME, "slot": SLOT}
-    raw["challenge"] |= {"bond": 5 * WEI}
-    return Params.model_validate(raw)
-
-
-@dataclass
 class Protocol:
     """Contracts by name, and people by what they do."""
 
     devnet: Devnet
-    chain: Chain
     result: Result
     contracts: Contracts
     layer: BeaconLayer
@@ -128,11 +85,10 @@ class Protocol:
 
     @classmethod
     def deploy(cls, devnet: Devnet, folder: Path, books: Books | None = None) -> Protocol:
-        chain = Chain(devnet)
-        params = params_for(devnet)
+        params = params_for(load_params(ROOT / "deployments" / "params" / "local.yaml"), devnet.genesis_time)
         reader = Web3Reader(Web3(Web3.HTTPProvider(devnet.execution_url)))
         first = int(devnet.node.request("eth_blockNumber"), 16)
-        result = deploy(params, artifacts(), reader, DevnetSender(chain, account(0)), folder / "registry.json")
+        result = deploy(params, artifacts(), reader, DevnetSender(devnet, account(0)), folder / "registry.json")
         assert not result.differences, result.differences
         addresses = result.plan.addresses
         if books is not None:
@@ -149,7 +105,6 @@ class Protocol:
         )
         made = cls(
             devnet,
-            chain,
             result,
             contracts,
             layer,
@@ -175,7 +130,7 @@ class Protocol:
         data = encode_call(function(self.abi(contract), name), arguments)
         address = self.result.plan.addresses[contract]
         self.simulate(sender, address, data, value)
-        receipt = self.chain.transact(sender, address, data, value)
+        receipt = self.devnet.transact(sender, address, data, value, GAS)
         assert receipt["status"] == "0x1", f"{contract}.{name} failed in its block"
         return receipt
 

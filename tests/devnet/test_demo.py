@@ -17,7 +17,7 @@ def test_first_day_of_the_demo(tmp_path: Path) -> None:
     said: list[str] = []
     params = load_params(ROOT / "deployments" / "params" / "local.yaml")
     with open_live(params, artifacts(), tmp_path) as (live, result):
-        live.tell = lambda _, text: said.append(text)
+        live.tell = lambda moment: said.append(moment.text)
         days = live.play()
         assert next(days) == 1
         live.books.check()

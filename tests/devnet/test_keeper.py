@@ -12,7 +12,6 @@ from sluice.chain.node import NodeError
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings, RoundFailedError
 from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.staking import Key, look, until
-from tests.devnet.test_oracle_daemon import mining
 from tests.devnet.world import World, open_world
 
 pytestmark = pytest.mark.anvil  # blocks come when transactions wait
@@ -46,7 +45,7 @@ def keeper(world: World, folder: Path, key: LocalAccount | None) -> KeeperDaemon
 
 
 def round_of(world: World, *keepers: KeeperDaemon) -> list[str]:
-    with mining(world):
+    with world.devnet.mining():
         return [each.step() for each in keepers]
 
 
@@ -121,7 +120,7 @@ def test_two_keepers_do_everything_once(world: World, tmp_path: Path) -> None:
     protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
     protocol.report()
     up_to = int(protocol.view("WithdrawalQueue", "finalizable"))
-    with mining(world):
+    with world.devnet.mining():
         one = list(first._send("finalised", protocol.contracts.queue, "finalize(uint256)", [up_to]))
         other = list(second._send("finalised", protocol.contracts.queue, "finalize(uint256)", [up_to]))
     assert (len(one), other) == (1, [])

@@ -16,7 +16,6 @@ from eth_account import Account
 from sluice.cli.main import cli
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
 from tests.devnet.protocol import ETHER, account
-from tests.devnet.test_oracle_daemon import mining
 from tests.devnet.world import World, open_world
 
 pytestmark = pytest.mark.anvil  # blocks come when transactions wait
@@ -50,7 +49,7 @@ def environment(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def run(world: World, command: str) -> Any:
     words = shlex.split(command.replace("$REWARDS", account(8).address))[1:]
-    with mining(world):
+    with world.devnet.mining():
         return CliRunner().invoke(cli, words)
 
 
@@ -63,7 +62,7 @@ def keep(world: World, folder: Path) -> str:
         state_dir=folder,
         receipt_seconds=20.0,
     )
-    with mining(world):
+    with world.devnet.mining():
         return KeeperDaemon.of(settings, account(4)).step()
 
 

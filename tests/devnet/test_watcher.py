@@ -14,7 +14,7 @@ from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei
 from sluice.watcher.daemon import WatchDaemon, WatchSettings, first_difference
 from tests.devnet.protocol import ETHER, FRAME, WEI, account
-from tests.devnet.test_oracle_daemon import committee, mining
+from tests.devnet.test_oracle_daemon import committee
 from tests.devnet.world import World, open_world
 
 pytestmark = pytest.mark.anvil  # blocks come when transactions wait
@@ -108,7 +108,7 @@ def test_false_report_is_challenged_by_itself(world: World, tmp_path: Path) -> N
         assert "FALSE: leaf 1 is" in dry
         assert "with a key it would be challenged" in dry
         daemon = watcher(world, tmp_path / "one", urls)
-        with mining(world):
+        with world.devnet.mining():
             said = daemon.step()
     assert "challenged (" in said
     assert protocol.view("ReportOracle", "halted")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sluice.demo.live import WAITS
 from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
 from tests.devnet.conftest import BACKEND
@@ -33,8 +34,7 @@ class World:
 
 @contextmanager
 def open_world(folder: Path) -> Iterator[World]:
-    config = {"MIN_VALIDATOR_WITHDRAWABILITY_DELAY": 16, "SHARD_COMMITTEE_PERIOD": 8}  # epochs: less to wait for
-    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096, config=config)
+    settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096, config=WAITS)
     with Devnet(settings) as devnet:
         devnet.advance(2)
         books = Books(devnet)
