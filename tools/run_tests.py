@@ -65,7 +65,7 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tu
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "SLUICE_ANVIL_STATES": states, **(env or {})},
+            env={**os.environ, "ANVIL_STATES": states, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         ) as process,
