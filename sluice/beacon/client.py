@@ -4,11 +4,13 @@ Nothing that a node sends is trusted to be small, whole or in time: every answer
 That a state is the one its header promises is for the caller to check.
 """
 
-import io
 import json
+import mmap
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeVar
 
@@ -199,11 +201,18 @@ class BeaconClient:
                 sink.write(block)
         return StateDownload(fork, size)
 
-    def state(self, state: _Id) -> tuple[bytes, str]:
-        """The SSZ of a state and its fork, in memory."""
-        sink = io.BytesIO()
-        fork = self.download_state(state, sink).fork
-        return sink.getvalue(), fork
+    def state(self, state: _Id, folder: Path | None = None) -> tuple[memoryview, str]:
+        """The SSZ of a state and its fork. It comes into a file without a name in ``folder`` and is mapped: the memory
+        holds what is read of it, and the file goes with the last view.
+        """
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            found = self.download_state(state, file)
+            file.flush()
+            if not found.size:
+                raise self._bad(f"/eth/v2/debug/beacon/states/{_id(state)}", "an empty state")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), found.fork
 
     def validators(self, state: _Id = "head", ids: Sequence[int | bytes] = ()) -> list[Validator]:
         """All, or those with these indices or public keys; unknown ones are left out."""

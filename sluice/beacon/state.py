@@ -70,7 +70,7 @@ class BeaconState:
     fields: Mapping[str, memoryview]
 
     @classmethod
-    def decode(cls, data: bytes, fork: Fork, preset: Preset) -> "BeaconState":
+    def decode(cls, data: bytes | memoryview, fork: Fork, preset: Preset) -> "BeaconState":
         kind = beacon_state(fork, preset)
         fields = ssz.parts(kind, memoryview(data))
         for name, field in kind.fields:

@@ -25,7 +25,7 @@ def _address(value: str) -> str:
     return str(to_checksum_address(value))
 
 
-def _urls(value: object) -> object:
+def _several(value: object) -> object:
     """Several in one variable, with commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -48,7 +48,8 @@ def _listen(value: str) -> str:
 
 Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]
-Urls = Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_urls)]
+Urls = Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_several)]
+Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_several)]
 
 
 class ServiceSettings(BaseSettings):

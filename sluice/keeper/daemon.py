@@ -202,7 +202,7 @@ class KeeperDaemon:
         )
         if child is None:
             raise NotSentError("the final block has no child yet")
-        data, fork = self.beacon.state(slot)
+        data, fork = self.beacon.state(slot, self.settings.state_dir)
         chosen = next(each for each in FORKS if each == fork)
         spec = self.beacon.spec()
         tree = StateTree()

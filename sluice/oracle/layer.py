@@ -201,7 +201,7 @@ class BeaconLayer:
         for beacon in self._beacons:
             start = time.monotonic()
             try:
-                data, fork = beacon.state(header.slot)
+                data, fork = beacon.state(header.slot, self._folder)
             except BeaconError as error:
                 troubles.append(str(error))
                 continue

@@ -20,17 +20,19 @@ from pydantic import Field
 
 from sluice.beacon import proofs
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, Node, call, get_block
+from sluice.chain.node import HttpNode, call
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
-from sluice.daemon.settings import ServiceSettings, Urls
+from sluice.daemon.settings import Addresses, ServiceSettings, Urls
 from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
-from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
+from sluice.oracle.layer import BeaconLayer, LostFiguresError, NotFinalError, Reading, WrongStateError
 from sluice.oracle.report import Report
 from sluice.oracle.signing import digest as digest_of
 from sluice.oracle.tree import Deposit, Leaves, SumTree
 from sluice.oracle.views import Contracts, find_contracts
 from sluice.units import Gwei, Slot, Wei
+from sluice.watcher.alarms import KINDS, Bounds, find_alarms
+from sluice.watcher.docket import Docket
 
 ACCEPTED: Final = keccak(text=f"ReportAccepted(bytes32,uint256,{REPORT_TUPLE},int256)")
 SIBLING: Final = "(bytes32,uint64,uint64)"
@@ -43,7 +45,6 @@ COUNT: Final = f"challengeCount({REPORT_TUPLE},bytes[])"
 NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)
 NO_HEADER: Final = (0, 0, bytes(32), bytes(32), bytes(32))
 LARGEST: Final = 64 << 20
-DAY: Final = 86_400
 
 
 class WatchSettings(ServiceSettings):
@@ -52,6 +53,15 @@ class WatchSettings(ServiceSettings):
     members: Urls = Field((), description="Endpoints of members, for the leaves of their reports")
     stale_hours: float = Field(30.0, gt=0, description="Without a report for so long is an alarm")
     overdue_days: float = Field(5.0, gt=0, description="A request that waits for so long is an alarm")
+    price_feeds: Addresses = Field(
+        (), description="Feeds of slETH's market price in ether, with Chainlink's AggregatorV3Interface"
+    )
+    depeg_percent: float = Field(2.0, gt=0, lt=100, description="A price so far below the rate is an alarm")
+    price_hours: float = Field(25.0, gt=0, description="A price as old as this is an alarm")
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.stale_hours, self.overdue_days, self.price_feeds, self.depeg_percent, self.price_hours)
 
 
 @dataclass(frozen=True)
@@ -71,15 +81,29 @@ class Finding:
     data: bytes = b""
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What came out of judging a report; one that is not settled is judged again in the next round."""
+
+    text: str
+    is_true: bool = False
+    is_settled: bool = True
+
+
+class NotJudgedError(Exception):
+    """Nodes do not have what the newest report was made of."""
+
+
 @dataclass
 class WatchDaemon:
     settings: WatchSettings
     key: LocalAccount | None
-    node: Node
+    node: HttpNode
     layer: BeaconLayer
     contracts: Contracts
     service: Service = field(init=False)
-    _judged: dict[Slot, str] = field(default_factory=dict)
+    docket: Docket = field(init=False)
+    _said: str = ""
 
     @classmethod
     def of(cls, settings: WatchSettings, key: LocalAccount | None) -> "WatchDaemon":
@@ -99,6 +123,7 @@ class WatchDaemon:
     def __post_init__(self) -> None:
         self.log = structlog.get_logger(service="watch")
         self.service = Service("watch", self.step, pause=self.settings.poll_seconds)
+        self.docket = Docket(self.settings.state_dir / "docket.json", self.contracts.oracle)
         registry = self.service.metrics
         self.alarms = Gauge("sluice_alarm", "1 while a person should look at it", ["kind"], registry=registry)
         self.judged = Counter("sluice_reports_judged", "By what came out", ["result"], registry=registry)
@@ -106,24 +131,48 @@ class WatchDaemon:
     # --- A round ---
 
     def step(self) -> str:
-        """Judge the newest report, once; look at everything else."""
-        words = self._alarms()
-        (slot,) = call(self.node, self.contracts.oracle, "lastReferenceSlot()", returns=["uint256"])
-        if slot and slot not in self._judged:
+        """Look at everything; judge what has been accepted since, each report once."""
+        words = self._sound_alarms()
+        (newest,) = call(self.node, self.contracts.oracle, "lastReferenceSlot()", returns=["uint256"])
+        if not newest:
+            return "; ".join([*words, "there is no report yet"])
+        self.docket.add(Slot(newest), self._accepted_after)
+        verdicts: dict[Slot, Verdict] = {}
+        troubles: dict[Slot, str] = {}
+        for slot in self.docket.waiting:
             try:
-                said, settled = self._judge(Slot(slot))
+                verdicts[slot] = self._judge(slot, is_newest=slot == newest)
             except NotFinalError as error:
                 words.append(str(error))
-            else:
-                words.append(f"slot {slot}: {said}")
-                if settled:
-                    self._judged[slot] = said
-        elif slot:
-            words.append(f"slot {slot}: {self._judged[slot]}")
-        return "; ".join(words) or "there is no report yet"
+            except (WrongStateError, LostFiguresError) as error:
+                troubles[slot] = str(error)
+        for slot, verdict in verdicts.items():
+            self._said = f"slot {slot}: {verdict.text}"
+            words.append(self._said)
+            if verdict.is_settled:
+                self.docket.settle(slot)
+        if verdicts:
+            self.alarms.labels("false report").set(not all(each.is_true for each in verdicts.values()))
+        for slot, trouble in troubles.items():
+            words.append(f"slot {slot}: NOT JUDGED: {trouble}")
+            if newest in verdicts:  # the nodes work: what they do not have any more they will not have again
+                self.judged.labels("unknown").inc()
+                self.log.error("given up", slot=slot, why=trouble)
+                self.docket.settle(slot)
+        if troubles and newest not in verdicts:
+            raise NotJudgedError("; ".join(words))
+        if not verdicts and not self.docket.waiting and self._said:
+            words.append(self._said)
+        return "; ".join(words) or "every report has been judged"
 
-    def _judge(self, slot: Slot) -> tuple[str, bool]:
-        """What came out, and whether that is the end of it; else the next round tries again."""
+    def _sound_alarms(self) -> list[str]:
+        found = find_alarms(self.node, self.contracts, self.settings.bounds)
+        sounding = {kind for kind, _ in found}
+        for kind in KINDS:
+            self.alarms.labels(kind).set(kind in sounding)
+        return [f"ALARM: {words}" for _, words in found]
+
+    def _judge(self, slot: Slot, *, is_newest: bool) -> Verdict:
         accepted = self._accepted(slot)
         reading = self.layer.read(slot)
         finding = find_lie(accepted.report, accepted.signatures, reading, self._leaves_of, self._evidence)
@@ -131,24 +180,23 @@ class WatchDaemon:
             finding = self._beyond_proof(slot, accepted.report)
         if finding is None:
             self.judged.labels("true").inc()
-            self.alarms.labels("false report").set(0)
-            return "true", True
+            return Verdict("true", is_true=True)
         self.judged.labels("false").inc()
-        self.alarms.labels("false report").set(1)
         self.log.error("false report", slot=slot, what=finding.what)
+        what = f"FALSE: {finding.what}"
         if not finding.data:
-            return f"FALSE: {finding.what}; it takes a person", False
+            return Verdict(f"{what}; it takes a person", is_settled=not is_newest)
         digest = digest_of(accepted.report, self.contracts.domain)
         if call(self.node, self.contracts.oracle, "newest()", returns=["bytes32"])[0] != digest:
-            return f"FALSE: {finding.what}; it is not, or no longer, the report that can be challenged", True
+            return Verdict(f"{what}; it is not, or no longer, the report that can be challenged")
         if self.key is None:
-            return f"FALSE: {finding.what}; with a key it would be challenged", False
+            return Verdict(f"{what}; with a key it would be challenged", is_settled=False)
         sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
         try:
             receipt = sender.send(self.contracts.challenge, finding.data)
         except WouldRevertError as error:
-            return f"FALSE: {finding.what}; the challenge is refused: {error}", False
-        return f"FALSE: {finding.what}; challenged ({int(receipt['gasUsed'], 16):,} gas)", True
+            return Verdict(f"{what}; the challenge is refused: {error}", is_settled=False)
+        return Verdict(f"{what}; challenged ({int(receipt['gasUsed'], 16):,} gas)")
 
     def _beyond_proof(self, slot: Slot, report: Report) -> Finding | None:
         """What cannot be shown on chain, but computed: a person must ask the committee."""
@@ -164,14 +212,20 @@ class WatchDaemon:
         return None
 
     def _reported_before(self, slot: Slot) -> Slot | None:
+        return max((each for each in self._all_accepted() if each < slot), default=None)
+
+    def _accepted_after(self, slot: Slot) -> list[Slot]:
+        return [each for each in self._all_accepted() if each > slot]
+
+    def _all_accepted(self) -> list[Slot]:
+        """Slots, in their order."""
         query = {
             "address": self.contracts.oracle,
             "topics": ["0x" + ACCEPTED.hex()],
             "fromBlock": hex(self.settings.first_block),
             "toBlock": "latest",
         }
-        slots = [int(log["topics"][2], 16) for log in self.node.request("eth_getLogs", query)]
-        return Slot(max((each for each in slots if each < slot), default=0)) or None
+        return sorted(Slot(int(log["topics"][2], 16)) for log in self.node.request("eth_getLogs", query))
 
     # --- What is known of a report ---
 
@@ -234,46 +288,6 @@ class WatchDaemon:
             deposit = proofs.pending_deposit_proof(tree, index)
             return (header, bytes(32), deposit.deposit.as_tuple(), 0, deposit.branch)
         return (NO_HEADER, bytes(32), NO_DEPOSIT, 0, [])
-
-    # --- Alarms ---
-
-    def _alarms(self) -> list[str]:
-        now = get_block(self.node).timestamp
-        (halted,) = call(self.node, self.contracts.oracle, "halted()", returns=["bool"])
-        (newest, _) = call(self.node, self.contracts.vault, "lastReport()", returns=["uint256", "uint256"])
-        (pending,) = call(self.node, self.contracts.vault, "slashingPendingUntil()", returns=["uint256"])
-        (last,) = call(self.node, self.contracts.queue, "lastRequestId()", returns=["uint256"])
-        (finalized,) = call(self.node, self.contracts.queue, "lastFinalizedId()", returns=["uint256"])
-        waiting = 0
-        if last > finalized:
-            kinds = ["(address,uint256,uint256,uint256,bool,bool)"]
-            (request,) = call(self.node, self.contracts.queue, "getRequest(uint256)", [finalized + 1], kinds)
-            waiting = now - request[2]
-        unhealthy = self._unhealthy()
-        found = {
-            "oracle halted": halted,
-            "no report": now - newest > self.settings.stale_hours * 3_600,
-            "slashing not counted": pending > now,
-            "queue behind": waiting > self.settings.overdue_days * DAY,
-            "bond too low": bool(unhealthy),
-        }
-        for kind, is_so in found.items():
-            self.alarms.labels(kind).set(is_so)
-        words = [f"ALARM: {kind}" for kind, is_so in found.items() if is_so and kind != "bond too low"]
-        return words + [f"ALARM: bond of operator {operator} is too low" for operator in unhealthy]
-
-    def _unhealthy(self) -> list[int]:
-        (bonds,) = call(self.node, self.contracts.manager, "bonds()", returns=["address"])
-        (registry,) = call(self.node, self.contracts.manager, "registry()", returns=["address"])
-        (count,) = call(self.node, registry, "count()", returns=["uint256"])
-        found = []
-        for operator in range(1, count + 1):
-            (needed,) = call(self.node, bonds, "required(uint256)", [operator], ["uint256"])
-            kinds = ["(uint96,uint96,uint40,uint32)"]
-            (bond,) = call(self.node, bonds, "bondOf(uint256)", [operator], kinds)
-            if bond[0] < needed:
-                found.append(operator)
-        return found
 
 
 def find_lie(

@@ -167,8 +167,8 @@ def state_type(fork: str, preset: str = "minimal") -> Any:
     return {"electra": Electra, "fulu": Fulu}[fork]
 
 
-def decode(ssz: bytes, fork: str, preset: str = "minimal") -> Any:
-    return state_type(fork, preset).decode_bytes(ssz)
+def decode(ssz: bytes | memoryview, fork: str, preset: str = "minimal") -> Any:
+    return state_type(fork, preset).decode_bytes(bytes(ssz))
 
 
 def root_of(value: Any) -> bytes:

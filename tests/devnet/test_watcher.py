@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 
 from sluice.oracle.daemon import OracleDaemon
+from sluice.oracle.layer import BeaconLayer, Reading, WrongStateError
 from sluice.oracle.tree import Leaves, SumTree
-from sluice.units import Gwei
-from sluice.watcher.daemon import WatchDaemon, WatchSettings, first_difference
-from tests.devnet.protocol import ETHER, FRAME, WEI, account
+from sluice.units import NO_GWEI, Gwei, Slot
+from sluice.watcher.daemon import NotJudgedError, WatchDaemon, WatchSettings, first_difference
+from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
 from tests.devnet.test_oracle_daemon import committee
 from tests.devnet.world import World, open_world
 
@@ -35,7 +39,7 @@ def conserved(world: World) -> Iterator[None]:
     world.books.check()
 
 
-def watcher(world: World, folder: Path, members: tuple[str, ...] = (), *, key: bool = True) -> WatchDaemon:
+def watcher(world: World, folder: Path, members: tuple[str, ...] = (), *, key: bool = True, **more: Any) -> WatchDaemon:
     settings = WatchSettings(
         execution_urls=(world.devnet.execution_url,),
         beacon_urls=tuple(world.devnet.beacon_urls),
@@ -44,6 +48,7 @@ def watcher(world: World, folder: Path, members: tuple[str, ...] = (), *, key: b
         state_dir=folder,
         members=members,
         receipt_seconds=20.0,
+        **more,
     )
     return WatchDaemon.of(settings, account(29) if key else None)
 
@@ -51,12 +56,83 @@ def watcher(world: World, folder: Path, members: tuple[str, ...] = (), *, key: b
 def test_true_report_is_left_alone_and_silence_is_an_alarm(world: World, tmp_path: Path) -> None:
     made = world.protocol.report()
     daemon = watcher(world, tmp_path)
-    assert daemon.step() == f"slot {made.report.reference_slot}: true"
+    for _ in range(2):
+        assert daemon.step() == f"slot {made.report.reference_slot}: true"
+    assert daemon.service.metrics.get_sample_value("sluice_reports_judged_total", {"result": "true"}) == 1
     assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "no report"}) == 0
     world.devnet.advance(2 * FRAME)
     assert daemon.step().startswith("ALARM: no report")
     assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "no report"}) == 1
     world.protocol.report()
+
+
+def test_reports_that_came_meanwhile_are_judged_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was away for three frames looks at each, and says which one it could not judge any more."""
+    protocol = world.protocol
+    protocol.report()
+    assert watcher(world, tmp_path).step().endswith(": true")
+    slots = [protocol.report().report.reference_slot for _ in range(3)]
+    daemon = watcher(world, tmp_path)
+    assert daemon.step() == "; ".join(f"slot {slot}: true" for slot in slots)
+    assert watcher(world, tmp_path).step() == "every report has been judged"
+    assert watcher(world, tmp_path / "new").step() == f"slot {slots[-1]}: true", "a new one begins with the newest"
+
+    lost, newest = (protocol.report().report.reference_slot for _ in range(2))
+    read = BeaconLayer.read
+
+    def pruned(layer: BeaconLayer, slot: Slot) -> Reading:
+        if slot == lost:
+            raise WrongStateError("pruned")
+        return read(layer, slot)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BeaconLayer, "read", pruned)
+        patch.setattr(BeaconLayer, "faults", lambda *_: NO_GWEI)
+        said = daemon.step()
+    assert said == f"slot {newest}: true; slot {lost}: NOT JUDGED: pruned"
+    assert daemon.service.metrics.get_sample_value("sluice_reports_judged_total", {"result": "unknown"}) == 1
+    assert daemon.step() == f"slot {newest}: true"
+
+    broken = protocol.report().report.reference_slot
+    with monkeypatch.context() as patch:
+        patch.setattr(BeaconLayer, "_state", lambda *_: pruned(daemon.layer, lost))
+        with pytest.raises(NotJudgedError, match=f"slot {broken}: NOT JUDGED: pruned"):
+            daemon.step()
+    assert daemon.step() == f"slot {broken}: true", "it is tried again"
+
+
+def test_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
+    """So is one that is old, none at all, or a feed that is no feed."""
+    devnet, protocol = world.devnet, world.protocol
+    protocol.report()
+    rate = int(protocol.view("StakingVault", "convertToAssets", WEI))
+    now = devnet.time_of(devnet.status().slot)
+
+    def feed(answer: int, *, decimals: int = 18, age: int = 0) -> str:
+        creation = artifacts()["PriceFeed"].creation
+        data = creation + encode(["uint8", "int256", "uint256"], [decimals, answer, now - age])
+        sent = devnet.send(protocol.stranger, None, data=data)
+        devnet.advance_block()
+        return to_checksum_address(devnet.receipt(sent)["contractAddress"])
+
+    fair, low = feed(rate * 985 // 1_000), feed(rate * 97 // 100 // 10**10, decimals=8)
+    old, none = feed(rate, age=26 * 3_600), feed(0)
+    nowhere = to_checksum_address("0x" + "ab" * 20)
+
+    def sounds(*feeds: str, **more: float) -> list[str]:
+        daemon = watcher(world, tmp_path / str(len(list(tmp_path.iterdir()))), price_feeds=feeds, **more)
+        daemon.step()
+        read = daemon.service.metrics.get_sample_value
+        return [kind for kind in ("depeg", "no price") if read("sluice_alarm", {"kind": kind})]
+
+    assert sounds() == sounds(fair) == []
+    assert sounds(low) == sounds(fair, low) == ["depeg"]
+    assert sounds(low, depeg_percent=3.5) == []
+    assert sounds(old) == sounds(none) == sounds(nowhere) == sounds(protocol.contracts.vault) == ["no price"]
+    said = watcher(world, tmp_path / "said", price_feeds=(low,)).step()
+    assert f"({low}), 3.00% below the rate" in said
 
 
 def test_figures_that_no_proof_shows_are_an_alarm(world: World, tmp_path: Path) -> None:
