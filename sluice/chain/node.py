@@ -16,6 +16,9 @@ from sluice.units import Timestamp, Wei
 MOST_AT_ONCE: Final = 500
 """Calls in a batch; nodes refuse more than a thousand or so."""
 
+LOG_RANGE: Final = 10_000
+"""Blocks whose logs are asked for at once; providers refuse more."""
+
 
 class NodeError(Exception):
     """The node answered with an error."""
@@ -153,6 +156,25 @@ def get_logs(node: Node, address: str, topic: bytes, first: int, last: int) -> l
         for item in found
     ]
     return sorted(logs, key=lambda log: (log.block, log.index))
+
+
+@dataclass
+class LogCursor:
+    """Reads an event's logs on and on, each once."""
+
+    address: str
+    topic: bytes
+    next: int
+    """Block."""
+
+    def read(self, node: Node, last: int) -> list[Log]:
+        """Those up to block ``last`` that have not been read yet."""
+        found: list[Log] = []
+        while self.next <= last:
+            end = min(self.next + LOG_RANGE - 1, last)
+            found += get_logs(node, self.address, self.topic, self.next, end)
+            self.next = end + 1
+        return found
 
 
 def call(

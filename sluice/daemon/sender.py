@@ -10,6 +10,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from sluice.chain.node import Node, NodeError
+from sluice.daemon.settings import ServiceSettings
 
 TIP: Final = 10**9
 """Wei a unit of gas, for whoever builds the block."""
@@ -33,15 +34,24 @@ class WouldRevertError(NotSentError):
         super().__init__(message)
 
 
+def sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
 @dataclass
 class Sender:
-    """Of one key. ``wait`` is called while a receipt is waited for."""
+    """Of one key. ``wait`` lets so many seconds pass while a receipt is waited for; True where the service ends."""
 
     node: Node
     key: LocalAccount
     max_fee: int  # wei
     receipt_seconds: float
-    wait: Callable[[float], Any] = time.sleep
+    wait: Callable[[float], bool] = sleep
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, node: Node, key: LocalAccount, wait: Callable[[float], bool]) -> "Sender":
+        return cls(node, key, settings.max_fee_gwei * 10**9, settings.receipt_seconds, wait)
 
     @property
     def address(self) -> ChecksumAddress:
@@ -61,7 +71,9 @@ class Sender:
             raise WouldRevertError(str(error), found) from error
 
     def send(self, to: str, data: bytes, value: int = 0) -> dict[str, Any]:
-        """The receipt of a transaction that worked."""
+        """The receipt of a transaction that worked. One that is stuck is simulated anew before it is outbid: where that
+        refuses it, the next transaction takes its place.
+        """
         gas = self.simulate(to, data, value) * GAS_MARGIN[0] // GAS_MARGIN[1]
         base = int(self.node.request("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
         tip, fee = TIP, 2 * base + TIP
@@ -91,20 +103,33 @@ class Sender:
                 if "underpriced" not in str(error) and "already known" not in str(error):
                     raise
             receipt = self._receipt(hashes)
-            if receipt is not None:
-                if receipt["status"] != "0x1":
-                    raise NotSentError(f"transaction {receipt['transactionHash']} failed in its block")
-                return receipt
-            if fee >= self.max_fee:
-                raise NotSentError(f"nonce {nonce}: no transaction gets into a block, and max_fee_gwei is reached")
-            fee, tip = fee * RAISE[0] // RAISE[1] + 1, tip * RAISE[0] // RAISE[1] + 1
+            if receipt is None:
+                if fee >= self.max_fee:
+                    raise NotSentError(f"nonce {nonce}: no transaction gets into a block, and max_fee_gwei is reached")
+                fee, tip = fee * RAISE[0] // RAISE[1] + 1, tip * RAISE[0] // RAISE[1] + 1
+                try:
+                    self.simulate(to, data, value)
+                    continue
+                except WouldRevertError:
+                    receipt = self._found(hashes)
+                    if receipt is None:  # it is not its own success that refuses it
+                        raise
+            if receipt["status"] != "0x1":
+                raise NotSentError(f"transaction {receipt['transactionHash']} failed in its block")
+            return receipt
 
     def _receipt(self, hashes: list[str]) -> dict[str, Any] | None:
         end = time.monotonic() + self.receipt_seconds
         while time.monotonic() < end:
-            for each in hashes:
-                found: dict[str, Any] | None = self.node.request("eth_getTransactionReceipt", each)
-                if found is not None:
-                    return found
-            self.wait(min(POLL, self.receipt_seconds / 10))
+            if (found := self._found(hashes)) is not None:
+                return found
+            if self.wait(min(POLL, self.receipt_seconds / 10)):
+                raise NotSentError(f"the service ends; it still waits for {', '.join(hashes) or 'its transaction'}")
+        return None
+
+    def _found(self, hashes: list[str]) -> dict[str, Any] | None:
+        for each in hashes:
+            found: dict[str, Any] | None = self.node.request("eth_getTransactionReceipt", each)
+            if found is not None:
+                return found
         return None

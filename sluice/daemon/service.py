@@ -121,6 +121,14 @@ class Service:
     def stop(self) -> None:
         self._stop.set()
 
+    @property
+    def is_ending(self) -> bool:
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass; at once True where the service ends."""
+        return self._stop.wait(seconds)
+
     def run(self, *, once: bool = False) -> bool:
         """Until it is stopped; with ``once`` a single round. Whether the last round went well."""
         self._obey_signals()

@@ -1,11 +1,13 @@
 """``sluice keeper run``: finalises requests, sweeps, proves, tops up, asks for exits, forces those that are overdue.
 
 A round looks at the newest block and does what is due, each thing in a transaction that is simulated right before it is
-sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas.
+sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas, and what only
+they may do they do in turns.
 """
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from sluice.beacon.answers import Validator
 from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import FORKS, PRESETS
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import HttpNode, NodeError, call, call_many, get_balance, get_block, get_logs
+from sluice.chain.node import HttpNode, LogCursor, NodeError, call, call_many, get_balance, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
@@ -35,6 +37,7 @@ HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
 PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
 DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
+KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING = 1, 2, 3, 4
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
@@ -48,6 +51,7 @@ class KeeperSettings(ServiceSettings):
     sweep_ether: float = Field(0.1, ge=0, description="Least ether in the gateway that is worth a sweep")
     top_up_ether: int = Field(32, ge=1, description="Least ether in the buffer that is worth a top-up")
     part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
+    turn_seconds: int = Field(600, ge=60, le=86_400, description="How long it is each keeper's turn; the same for all")
 
 
 class RoundFailedError(Exception):
@@ -62,8 +66,13 @@ class Entry:
     operator: int
     phase: int
     slashed: bool
+    prepared_at: int
+    """Seconds."""
     staked: Gwei
     asked: Gwei
+    """By force, in parts."""
+    pending: Gwei
+    """Partial withdrawals that wait in the consensus layer, by whomever they were asked for."""
     seen: Validator | None
 
 
@@ -77,7 +86,9 @@ class KeeperDaemon:
     registry: Registry
     service: Service = field(init=False)
     _pubkeys: dict[bytes, bytes] = field(default_factory=dict)
-    _read_to: int = -1
+    _deposits: LogCursor = field(init=False)
+    _keepers: dict[str, bool] = field(default_factory=dict)
+    _changes: LogCursor = field(init=False)
 
     @classmethod
     def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
@@ -92,7 +103,8 @@ class KeeperDaemon:
         registry = self.service.metrics
         self.done = Counter("sluice_transactions", "By what and how it ended", ["what", "result"], registry=registry)
         self.missing = Gauge("sluice_missing_ether", "What open requests still need", registry=registry)
-        self._read_to = self.settings.first_block - 1
+        self._deposits = LogCursor(self.contracts.vault, DEPOSITED, self.settings.first_block)
+        self._changes = LogCursor(self.contracts.manager, KEEPER_CHANGED, self.settings.first_block)
 
     # --- A round ---
 
@@ -104,12 +116,15 @@ class KeeperDaemon:
             self._sweep,
             self._force,
             lambda: self._prove(entries()),
+            lambda: self._abandon(entries()),
             lambda: self._top_up(entries()),
             lambda: self._ask(entries()),
         )
         done: list[str] = []
         failed: list[str] = []
         for act in acts:
+            if self.service.is_ending:
+                break
             try:
                 done += act()
             except (NodeError, BeaconError, NotSentError) as error:
@@ -211,9 +226,41 @@ class KeeperDaemon:
             raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
         return tree, state.genesis_time + child.slot * spec.seconds_per_slot
 
+    def _abandon(self, entries: list[Entry]) -> Iterator[str]:
+        """Preparations that nobody could prove in time, unless their deposit still waits in the consensus layer."""
+        (after,) = self._view(self.contracts.manager, "ABANDON_AFTER()", ["uint256"])
+        now = get_block(self.node).timestamp
+        due = [e for e in entries if e.phase == PREPARED and e.seen is None and e.prepared_at + after <= now]
+        if not due:
+            return
+        waiting = {each.pubkey for each in self.beacon.pending_deposits()}
+        for each in due:
+            if each.pubkey not in waiting:
+                yield from self._send("abandoned", self.contracts.manager, "abandon(bytes)", [each.pubkey])
+
     # --- Stake and exits ---
 
+    def _is_turn(self) -> bool:
+        """Two keepers that top up or ask for exits in the same block would both do it. The last fifth of a turn is for
+        what was sent in it to arrive.
+        """
+        newest = get_block(self.node)
+        for log in self._changes.read(self.node, newest.number):
+            self._keepers["0x" + log.topics[1][12:].hex()] = bool(int.from_bytes(log.data, "big"))
+        if self.key is None:
+            return True
+        keepers = sorted(each for each, is_keeper in self._keepers.items() if is_keeper)
+        own = self.key.address.lower()
+        if own not in keepers:
+            self.log.info("no keeper's key: it neither tops up nor asks for exits", key=self.key.address)
+            return False
+        turn, passed = divmod(newest.timestamp, self.settings.turn_seconds)
+        is_over = len(keepers) > 1 and 5 * passed >= 4 * self.settings.turn_seconds
+        return keepers[turn % len(keepers)] == own and not is_over
+
     def _top_up(self, entries: list[Entry]) -> Iterator[str]:
+        if not self._is_turn():
+            return
         (free,) = self._view(self.contracts.vault, "depositable()", ["uint256"])
         part = self.settings.part_ether * 10**9
         if free // WEI < self.settings.top_up_ether * 10**9:
@@ -228,11 +275,15 @@ class KeeperDaemon:
 
     def _ask(self, entries: list[Entry]) -> Iterator[str]:
         """What open requests need beyond buffer, gateway and what is on its way."""
+        spec = self.beacon.spec()
+        seen = self.contracts.genesis_time + self.beacon.header("head").slot * spec.seconds_per_slot
+        if not self._is_turn() or seen < get_block(self.node).timestamp:
+            return  # a beacon node that is behind does not show what was asked for last
         (shares,) = self._view(self.contracts.queue, "openShares()", ["uint256"])
         (owed,) = self._view(self.contracts.vault, "previewMint(uint256)", ["uint256"], [shares])
         (buffer,) = self._view(self.contracts.vault, "buffer()", ["uint256"])
         there = get_balance(self.node, self.contracts.gateway)
-        coming = self._coming(entries)
+        coming = coming_from(entries)
         missing = (owed - buffer - there) // WEI - coming
         self.missing.set(max(0, missing) / 10**9)
         # requests earn on while they wait, and a withdrawal takes days: a little more, and not in crumbs
@@ -254,19 +305,6 @@ class KeeperDaemon:
             each for each in entries if each.seen is not None and each.seen.validator.activation_epoch + period <= epoch
         ]
 
-    def _coming(self, entries: list[Entry]) -> int:
-        """Partial withdrawals that wait, and all that leaves."""
-        by_index = {each.seen.index: each for each in entries if each.seen is not None}
-        parts = sum(
-            each.amount for each in self.beacon.pending_partial_withdrawals() if each.validator_index in by_index
-        )
-        leaving = sum(
-            each.seen.balance
-            for each in by_index.values()
-            if each.seen is not None and each.seen.validator.exit_epoch != FAR_FUTURE
-        )
-        return parts + leaving
-
     # --- What there is ---
 
     def _ours(self) -> Ours:
@@ -277,20 +315,23 @@ class KeeperDaemon:
         keys = [*ours.pubkeys, *(key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)]
         seen = {each.pubkey: each for each in self.beacon.validators("head", keys)} if keys else {}
         known = call_many(self.node, self.contracts.manager, "validator(bytes)", [[key] for key in keys], [VALIDATOR])
+        pending: Counts[int] = Counts()
+        for part in self.beacon.pending_partial_withdrawals() if keys else ():
+            pending[part.validator_index] += part.amount
         found = []
         for key, (values,) in zip(keys, known, strict=True):
-            operator, phase, slashed, _, _, _, staked, asked, _, _ = values
-            found.append(Entry(key, operator, phase, slashed, Gwei(staked), Gwei(asked), seen.get(key)))
+            operator, phase, slashed, prepared_at, _, _, staked, asked, _, _ = values
+            there = seen.get(key)
+            parts = Gwei(pending[there.index]) if there is not None else NO_GWEI
+            found.append(Entry(key, operator, phase, slashed, prepared_at, Gwei(staked), Gwei(asked), parts, there))
         return found
 
     def _pubkey_of(self, key_hash: bytes) -> bytes | None:
         """The manager's event has the hash, the vault's the key."""
-        newest = get_block(self.node).number
-        if key_hash not in self._pubkeys and newest > self._read_to:
-            for log in get_logs(self.node, self.contracts.vault, DEPOSITED, self._read_to + 1, newest):
+        if key_hash not in self._pubkeys:
+            for log in self._deposits.read(self.node, get_block(self.node).number):
                 key = log.data[96 : 96 + 48]
                 self._pubkeys[keccak(key)] = key
-            self._read_to = newest
         return self._pubkeys.get(key_hash)
 
     def _fee(self) -> int:
@@ -308,7 +349,7 @@ class KeeperDaemon:
         if self.key is None:
             yield f"would have {what}"
             return
-        sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
+        sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
             receipt = sender.send(to, data, value)
         except WouldRevertError as error:
@@ -325,11 +366,18 @@ def working(entries: list[Entry]) -> list[Working]:
             each.pubkey,
             each.operator,
             each.staked,
-            Gwei(max(0, (each.seen.balance if each.seen is not None else NO_GWEI) - each.asked)),
+            Gwei(max(0, each.seen.balance - max(each.asked, each.pending))),
+            is_asked=each.pending > 0,
         )
         for each in entries
         if each.phase == PROVEN and each.seen is not None and each.seen.validator.exit_epoch == FAR_FUTURE
     ]
+
+
+def coming_from(entries: list[Entry]) -> int:
+    """Gwei: partial withdrawals that wait, and the whole of those that leave, which get no parts any more."""
+    seen = ((each, each.seen) for each in entries if each.seen is not None)
+    return sum(e.pending if v.validator.exit_epoch == FAR_FUTURE else v.balance for e, v in seen)
 
 
 def proof_due(entry: Entry, credentials: bytes) -> str | None:
@@ -364,15 +412,7 @@ def replace_seen(entry: Entry, proof: proofs.ValidatorProof) -> Entry:
             "exit_epoch": record.exit_epoch,
         }
     )
-    return Entry(
-        entry.pubkey,
-        entry.operator,
-        entry.phase,
-        entry.slashed,
-        entry.staked,
-        entry.asked,
-        seen.model_copy(update={"validator": validator}),
-    )
+    return replace(entry, seen=seen.model_copy(update={"validator": validator}))
 
 
 def indices(state: BeaconState, pubkey: bytes) -> list[int]:

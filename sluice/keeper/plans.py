@@ -22,6 +22,8 @@ class Working:
     """What the vault has deposited for it."""
     balance: Gwei
     """What it has, less what has been asked of it in parts."""
+    is_asked: bool = False
+    """Parts of it are on their way: until they are paid the consensus layer ignores that it should leave."""
 
 
 def plan_top_ups(shares: Mapping[int, Gwei], working: Sequence[Working]) -> list[tuple[bytes, Gwei]]:
@@ -63,7 +65,7 @@ def plan_exits(missing: int, working: Sequence[Working]) -> list[tuple[bytes, Gw
         if missing <= 0:
             return plan[:MAX_BATCH]
     asked = {pubkey for pubkey, _ in plan}
-    for each in sorted(working, key=lambda each: each.balance):
+    for each in sorted((each for each in working if not each.is_asked), key=lambda each: each.balance):
         if missing <= 0:
             break
         # what was asked in parts of one that leaves altogether would be asked twice

@@ -303,7 +303,7 @@ class OracleDaemon:
     def _send(self, report: Report, data: bytes, done: str) -> str:
         assert self.key is not None  # noqa: S101
         slot = report.reference_slot
-        sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
+        sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
             receipt = sender.send(self.contracts.oracle, data)
         except WouldRevertError as error:

@@ -9,11 +9,9 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
-from sluice.chain.node import Node, call, get_block
+from sluice.chain.node import LOG_RANGE, Node, call, get_block
 from sluice.files import write_atomically
 
-RANGE: Final = 10_000
-"""Blocks in one request; providers refuse more."""
 VERSION: Final = 1
 PREPARED: Final = keccak(text="Prepared(uint256,bytes32)")
 PROVEN: Final = keccak(text="Proven(uint256,bytes,uint256,uint256)")
@@ -76,8 +74,8 @@ class Registry:
             self._block, self._hash, self._happenings = self._first - 1, "", []
         if block <= self._block:
             return
-        for start in range(self._block + 1, block + 1, RANGE):
-            end = min(start + RANGE - 1, block)
+        for start in range(self._block + 1, block + 1, LOG_RANGE):
+            end = min(start + LOG_RANGE - 1, block)
             found = read(node, self.manager, start, end)
             if any(read(other, self.manager, start, end) != found for other in others):
                 raise DisagreementError(

@@ -191,7 +191,7 @@ class WatchDaemon:
             return Verdict(f"{what}; it is not, or no longer, the report that can be challenged")
         if self.key is None:
             return Verdict(f"{what}; with a key it would be challenged", is_settled=False)
-        sender = Sender(self.node, self.key, self.settings.max_fee_gwei * 10**9, self.settings.receipt_seconds)
+        sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
             receipt = sender.send(self.contracts.challenge, finding.data)
         except WouldRevertError as error:

@@ -84,8 +84,10 @@ class Protocol:
     operators: list[int] = field(default_factory=list)
 
     @classmethod
-    def deploy(cls, devnet: Devnet, folder: Path, books: Books | None = None) -> Protocol:
+    def deploy(cls, devnet: Devnet, folder: Path, books: Books | None = None, **validators: Any) -> Protocol:
+        """With the local parameters, those of ``validators`` changed."""
         params = params_for(load_params(ROOT / "deployments" / "params" / "local.yaml"), devnet.genesis_time)
+        params = params.model_copy(update={"validators": params.validators.model_copy(update=validators)})
         reader = Web3Reader(Web3(Web3.HTTPProvider(devnet.execution_url)))
         first = int(devnet.node.request("eth_blockNumber"), 16)
         result = deploy(params, artifacts(), reader, DevnetSender(devnet, account(0)), folder / "registry.json")

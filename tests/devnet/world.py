@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sluice.demo.live import WAITS
 from sluice.devnet import Devnet, DevnetSettings
@@ -33,9 +34,9 @@ class World:
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
+def open_world(folder: Path, **validators: Any) -> Iterator[World]:
     settings = DevnetSettings(backend=BACKEND, seconds_per_slot=SLOT, keep_states=4_096, config=WAITS)
     with Devnet(settings) as devnet:
         devnet.advance(2)
         books = Books(devnet)
-        yield World(devnet, books, Protocol.deploy(devnet, folder, books))
+        yield World(devnet, books, Protocol.deploy(devnet, folder, books, **validators))

@@ -169,7 +169,7 @@ def test_ten_thousand_validators_take_as_many_requests_as_one(node: HttpNode, tm
 def test_request_that_fails_on_the_way_is_made_again_and_nothing_counts_twice(
     node: HttpNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "RANGE", 10)
+    monkeypatch.setattr(registry, "LOG_RANGE", 10)
     first = say(node, prepared(1), prepared(2), refused(2))
     node.request("anvil_mine", hex(30))
     last = get_block(node).number

@@ -160,7 +160,7 @@ class Chain:
 
 
 def sender(chain: Chain, gwei: int = 100) -> Sender:
-    return Sender(chain, KEY, gwei * 10**9, 0.01, wait=lambda _: None)
+    return Sender(chain, KEY, gwei * 10**9, 0.01, wait=lambda _: False)
 
 
 TO = "0x" + "11" * 20
@@ -170,6 +170,44 @@ def test_transaction_that_is_stuck_is_replaced_by_a_dearer_one() -> None:
     chain = Chain(mined_after=3)
     sender(chain).send(TO, b"")
     assert len(chain.sent) == 3
+
+
+def test_stuck_transaction_that_would_revert_now_is_not_outbid() -> None:
+    """Somebody else has done it meanwhile: the next transaction takes its nonce."""
+
+    class Overtaken(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            self.refuses = bool(self.sent)
+            return super().request(method, *params)
+
+    chain = Overtaken(mined_after=99)
+    with pytest.raises(WouldRevertError):
+        sender(chain).send(TO, b"")
+    assert len(chain.sent) == 1
+
+    class Late(Overtaken):
+        """What refuses it is its own success, which came between two looks."""
+
+        looked = False
+
+        def request(self, method: str, *params: Any) -> Any:
+            self.looked = self.looked or (method == "eth_call" and bool(self.sent))
+            self.mined_after = 1 if self.looked else 99
+            return super().request(method, *params)
+
+    chain = Late()
+    assert sender(chain).send(TO, b"")["status"] == "0x1"
+    assert len(chain.sent) == 1
+
+
+def test_service_that_ends_waits_for_no_receipt() -> None:
+    chain = Chain(mined_after=99)
+    service = Service("test", lambda: "", pause=1.0)
+    ending = Sender(chain, KEY, 10**11, 600.0, wait=service.wait)
+    service.stop()
+    with pytest.raises(NotSentError, match="the service ends; it still waits for 0x0"):
+        ending.send(TO, b"")
+    assert len(chain.sent) == 1
 
 
 def test_nothing_is_sent_above_the_cap_nor_what_would_revert() -> None:

@@ -1,0 +1,119 @@
+"""Two keepers of one protocol, and what is left of preparations that come to nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import pytest
+
+from sluice.beacon.deposits import sign_deposit
+from sluice.keeper.daemon import KeeperDaemon
+from sluice.units import Gwei
+from tests.devnet.protocol import DAY, ETHER, SLOT, WEI, account
+from tests.devnet.staking import Key
+from tests.devnet.test_keeper import keeper, round_of
+from tests.devnet.world import World, open_world
+
+FIRST, SECOND = 4, 28
+TURN = 5 * SLOT
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    keepers = (account(FIRST).address, account(SECOND).address)
+    with open_world(Path(tmp_path_factory.mktemp("protocol")), keepers=keepers, abandon_after=DAY) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def conserved(world: World) -> Iterator[None]:
+    yield
+    world.books.check()
+
+
+def pair(world: World, folder: Path) -> list[KeeperDaemon]:
+    both = [keeper(world, folder / str(number), account(number)) for number in (FIRST, SECOND)]
+    for each in both:
+        each.settings = each.settings.model_copy(update={"turn_seconds": TURN, "top_up_ether": 1, "part_ether": 1})
+    return both
+
+
+def test_keepers_take_turns_at_what_only_they_may(world: World, tmp_path: Path) -> None:
+    """Four fifths of a turn for each, the last fifth for nobody: what was sent in it must arrive first."""
+    both = pair(world, tmp_path)
+    seen = []
+    for _ in range(20):
+        seen.append(tuple(each._is_turn() for each in both))
+        world.devnet.advance_block()
+    assert set(seen) == {(True, False), (False, True), (False, False)}
+    whole = [(whose, len(list(run))) for whose, run in groupby(seen)][1:-1]
+    assert all(length == (1 if whose == (False, False) else 4) for whose, length in whole)
+    orders = [whose for whose, _ in whole if any(whose)]
+    assert all(one != other for one, other in pairwise(orders))
+    stranger = keeper(world, tmp_path / "stranger", account(29))
+    assert not stranger._is_turn()
+    assert keeper(world, tmp_path / "dry", None)._is_turn(), "who only shows shows all"
+
+
+def test_two_keepers_that_race_top_up_and_ask_once(world: World, tmp_path: Path) -> None:
+    """Both decide on the same block: one sends, and in the other's turn there is nothing left to do."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(60 * WEI)
+    key = world.validator(operator, "raced for", 31)
+    both = pair(world, tmp_path)
+    while not any(each._is_turn() for each in both):
+        devnet.advance_block()
+    with ThreadPoolExecutor() as pool:
+        racing = [pool.submit(lambda keeper: list(keeper._top_up(keeper._entries())), each) for each in both]
+        while sum(each.done() for each in racing) + int(devnet.node.request("txpool_status")["pending"], 16) < len(
+            both
+        ):
+            time.sleep(0.01)
+        with devnet.mining():
+            said = [each.result() for each in racing]
+    assert sorted(map(len, said)) == [0, 1]
+    staked = int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
+    for _ in range(2 * TURN // SLOT):
+        assert "topped up" not in "; ".join(round_of(world, *both)), "cap and bond allow no more"
+        devnet.advance_block()
+    assert int(protocol.view("ValidatorManager", "validator", key.pubkey)[6]) == staked > 32 * ETHER
+
+
+def test_preparation_that_nobody_can_prove_is_abandoned_once(world: World, tmp_path: Path) -> None:
+    """The signature of its deposit is bad: it never becomes a validator, and its ether is the operator's bond's."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(60 * WEI)
+    good, bad = Key.of("late but there"), Key.of("never there")
+    version = devnet.beacon.genesis().genesis_fork_version
+    wrong = sign_deposit(good.secret, protocol.credentials, Gwei(ETHER), version).signature
+    protocol.send(protocol.operator, "ValidatorManager", "prepare", operator, bad.pubkey, wrong)
+    both = pair(world, tmp_path)
+    assert "abandoned" not in "; ".join(round_of(world, *both)), "there is time"
+    devnet.advance(DAY // SLOT + 1)
+    devnet.add_keys([good.secret])
+    said = round_of(world, *both)
+    assert "abandoned (" in said[0]
+    assert "abandoned" not in said[1]
+    assert int(protocol.view("OperatorBonds", "caseOf", operator)[0]) > 0
+
+
+def test_deposit_that_still_waits_is_given_time(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue of deposits that is longer than the time for proofs is not the operator's fault."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(60 * WEI)
+    key = Key.of("waits in the queue")
+    devnet.add_keys([key.secret])
+    protocol.prepare(operator, protocol.operator, key)
+    (waiting,) = [each for each in devnet.beacon.pending_deposits() if each.pubkey == key.pubkey]
+    devnet.advance(DAY // SLOT + 1)
+    (daemon, _) = pair(world, tmp_path)
+    monkeypatch.setattr(daemon.beacon, "validators", lambda *_: [])  # as it was before
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.beacon, "pending_deposits", lambda: [waiting])
+        assert list(daemon._abandon(daemon._entries())) == []
+    with devnet.mining():
+        assert len(list(daemon._abandon(daemon._entries()))) == 1
