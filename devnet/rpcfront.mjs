@@ -52,6 +52,10 @@ export function createRpcFront(url, rpc) {
     eth_getTransactionCount: async ([address, block]) =>
       block === 'pending' ? pendingNonce(address) : rpc('eth_getTransactionCount', address, block),
     eth_maxPriorityFeePerGas: async () => TIP,
+    txpool_status: async () => {
+      const {pending} = await rpc('txpool_content');
+      return {pending: quantity(Object.values(pending).flatMap(Object.keys).length), queued: '0x0'};
+    },
     eth_newFilter: async ([query]) => addFilter(false, query),
     eth_newBlockFilter: async () => addFilter(true, {}),
     eth_uninstallFilter: async ([id]) => filters.delete(id),

@@ -18,6 +18,8 @@ MOST_AT_ONCE: Final = 500
 
 LOG_RANGE: Final = 10_000
 """Blocks whose logs are asked for at once; providers refuse more."""
+REORGANISED: Final = 64
+"""Blocks that may still be replaced: two epochs."""
 
 
 class NodeError(Exception):
@@ -108,6 +110,8 @@ class Log:
     address: str
     topics: tuple[bytes, ...]
     data: bytes
+    transaction: str
+    """Its hash."""
 
 
 def get_block(node: Node, block: int | str = "latest") -> Block:
@@ -152,6 +156,7 @@ def get_logs(node: Node, address: str, topic: bytes, first: int, last: int) -> l
             item["address"],
             tuple(bytes.fromhex(t[2:]) for t in item["topics"]),
             bytes.fromhex(item["data"][2:]),
+            item["transactionHash"],
         )
         for item in found
     ]
@@ -160,20 +165,19 @@ def get_logs(node: Node, address: str, topic: bytes, first: int, last: int) -> l
 
 @dataclass
 class LogCursor:
-    """Reads an event's logs on and on, each once."""
+    """Reads an event's logs on and on: those of the newest blocks again, which a reorganisation can replace."""
 
     address: str
     topic: bytes
-    next: int
+    first: int
     """Block."""
 
     def read(self, node: Node, last: int) -> list[Log]:
-        """Those up to block ``last`` that have not been read yet."""
+        """Up to block ``last``, in order."""
         found: list[Log] = []
-        while self.next <= last:
-            end = min(self.next + LOG_RANGE - 1, last)
-            found += get_logs(node, self.address, self.topic, self.next, end)
-            self.next = end + 1
+        for start in range(self.first, last + 1, LOG_RANGE):
+            found += get_logs(node, self.address, self.topic, start, min(start + LOG_RANGE - 1, last))
+        self.first = max(self.first, last + 1 - REORGANISED)
         return found
 
 

@@ -240,16 +240,21 @@ class Devnet(Controls):
         self.advance_block()
         return self.receipt(sent)
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that the next block can take."""
+        return int(self.node.request("txpool_status")["pending"], 16)
+
     @contextmanager
     def mining(self) -> Iterator[None]:
-        """Blocks come while somebody waits for a receipt (anvil: it tells what is pending)."""
+        """Blocks come while transactions wait for one."""
         stop = threading.Event()
         failed: list[Exception] = []
 
         def mine() -> None:
             try:
                 while not stop.wait(0.02):
-                    if int(self.node.request("txpool_status")["pending"], 16):
+                    if self.waiting:
                         self.advance_block()
             except Exception as error:  # noqa: BLE001 - raised where it is looked at
                 failed.append(error)

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import structlog
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from prometheus_client import Counter, Gauge
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from sluice.beacon import proofs
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, call
+from sluice.chain.node import HttpNode, Log, LogCursor, call, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, ServiceSettings, Urls
@@ -70,7 +71,9 @@ class Accepted:
 
     report: Report
     signatures: list[bytes]
-    """Empty where it came by votes."""
+    """Empty where it came by votes, or from a contract that makes the call itself: a challenge does without them, and
+    whoever finds them can charge the signers later.
+    """
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class WatchDaemon:
     contracts: Contracts
     service: Service = field(init=False)
     docket: Docket = field(init=False)
+    _reports: LogCursor = field(init=False)
+    _events: dict[Slot, Log] = field(default_factory=dict)
     _said: str = ""
 
     @classmethod
@@ -124,6 +129,7 @@ class WatchDaemon:
         self.log = structlog.get_logger(service="watch")
         self.service = Service("watch", self.step, pause=self.settings.poll_seconds)
         self.docket = Docket(self.settings.state_dir / "docket.json", self.contracts.oracle)
+        self._reports = LogCursor(self.contracts.oracle, ACCEPTED, self.settings.first_block)
         registry = self.service.metrics
         self.alarms = Gauge("sluice_alarm", "1 while a person should look at it", ["kind"], registry=registry)
         self.judged = Counter("sluice_reports_judged", "By what came out", ["result"], registry=registry)
@@ -212,38 +218,27 @@ class WatchDaemon:
         return None
 
     def _reported_before(self, slot: Slot) -> Slot | None:
-        return max((each for each in self._all_accepted() if each < slot), default=None)
+        return max((each for each in self._acceptances() if each < slot), default=None)
 
     def _accepted_after(self, slot: Slot) -> list[Slot]:
-        return [each for each in self._all_accepted() if each > slot]
-
-    def _all_accepted(self) -> list[Slot]:
-        """Slots, in their order."""
-        query = {
-            "address": self.contracts.oracle,
-            "topics": ["0x" + ACCEPTED.hex()],
-            "fromBlock": hex(self.settings.first_block),
-            "toBlock": "latest",
-        }
-        return sorted(Slot(int(log["topics"][2], 16)) for log in self.node.request("eth_getLogs", query))
+        return sorted(each for each in self._acceptances() if each > slot)
 
     # --- What is known of a report ---
 
+    def _acceptances(self) -> dict[Slot, Log]:
+        """The oracle's event of each report."""
+        last = get_block(self.node).number
+        for log in self._reports.read(self.node, last):
+            self._events[Slot(int.from_bytes(log.topics[2], "big"))] = log
+        return self._events
+
     def _accepted(self, slot: Slot) -> Accepted:
-        topics = ["0x" + ACCEPTED.hex(), None, f"0x{slot:064x}"]
-        first = hex(self.settings.first_block)
-        query = {"address": self.contracts.oracle, "topics": topics, "fromBlock": first, "toBlock": "latest"}
-        found = self.node.request("eth_getLogs", query)
-        if not found:
+        log = self._acceptances().get(slot)
+        if log is None:
             raise NotSentError(f"no event tells of the report of slot {slot}: does the node keep all logs?")
-        values, _ = decode([REPORT_TUPLE, "int256"], bytes.fromhex(found[-1]["data"][2:]))
-        transaction = self.node.request("eth_getTransactionByHash", found[-1]["transactionHash"])
-        data = bytes.fromhex(transaction["input"][2:])
-        signatures: list[bytes] = []
-        if data[:4] == SUBMIT:
-            _, given = decode([REPORT_TUPLE, "bytes[]"], data[4:])
-            signatures = list(given)
-        return Accepted(as_report(values), signatures)
+        values, _ = decode([REPORT_TUPLE, "int256"], log.data)
+        transaction = self.node.request("eth_getTransactionByHash", log.transaction)
+        return Accepted(as_report(values), signatures_in(bytes.fromhex(transaction["input"][2:]), values))
 
     def _leaves_of(self, report: Report) -> Leaves | None:
         """Those that the report was made of, from whichever member gives them out."""
@@ -332,6 +327,20 @@ def first_difference(given: Leaves, true: Leaves) -> int | None:
             return at
     start += len(given.deposits)
     return next((at for at, each in enumerate(given.preparations, start) if each not in true.preparations), None)
+
+
+def signatures_in(data: bytes, report: tuple[Any, ...]) -> list[bytes]:
+    """Those that ``report`` was submitted with, also where other contracts passed the call on."""
+    at = data.find(SUBMIT)
+    while at >= 0:
+        try:
+            submitted, signatures = decode([REPORT_TUPLE, "bytes[]"], data[at + 4 :])
+        except (DecodingError, OverflowError):
+            submitted = None
+        if submitted == report:
+            return list(signatures)
+        at = data.find(SUBMIT, at + 1)
+    return []
 
 
 def as_report(values: tuple[Any, ...]) -> Report:

@@ -10,7 +10,7 @@ from sluice.demo.live import Live, open_live
 from sluice.deploy.params import load_params
 from tests.devnet.protocol import ROOT, artifacts
 
-pytestmark = pytest.mark.anvil  # blocks come when transactions wait
+pytestmark = pytest.mark.anvil  # the demo runs on it
 
 
 def test_first_day_of_the_demo(tmp_path: Path) -> None:

@@ -14,8 +14,6 @@ from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.staking import Key, look, until
 from tests.devnet.world import World, open_world
 
-pytestmark = pytest.mark.anvil  # blocks come when transactions wait
-
 KEEPER = 4
 NO_ONE = "0x" + "00" * 20
 

@@ -69,9 +69,7 @@ def test_two_keepers_that_race_top_up_and_ask_once(world: World, tmp_path: Path)
         devnet.advance_block()
     with ThreadPoolExecutor() as pool:
         racing = [pool.submit(lambda keeper: list(keeper._top_up(keeper._entries())), each) for each in both]
-        while sum(each.done() for each in racing) + int(devnet.node.request("txpool_status")["pending"], 16) < len(
-            both
-        ):
+        while sum(each.done() for each in racing) + devnet.waiting < len(both):
             time.sleep(0.01)
         with devnet.mining():
             said = [each.result() for each in racing]

@@ -18,8 +18,6 @@ from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
 from tests.devnet.protocol import ETHER, account
 from tests.devnet.world import World, open_world
 
-pytestmark = pytest.mark.anvil  # blocks come when transactions wait
-
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 COMMANDS = re.findall(r"^    (sluice operator .*)$", PAGE.read_text(), re.MULTILINE)
 

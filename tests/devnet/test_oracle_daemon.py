@@ -34,8 +34,6 @@ from tests.devnet.protocol import GAS, WEI, Protocol, account
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
 
-pytestmark = pytest.mark.anvil  # blocks come when transactions wait
-
 PASSWORD = "correct horse"
 WRONG = {"index": 3, "gwei": -5}
 STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]

@@ -12,16 +12,14 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from sluice.oracle.daemon import OracleDaemon
+from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT, OracleDaemon
 from sluice.oracle.layer import BeaconLayer, Reading, WrongStateError
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import NO_GWEI, Gwei, Slot
-from sluice.watcher.daemon import NotJudgedError, WatchDaemon, WatchSettings, first_difference
+from sluice.watcher.daemon import NotJudgedError, WatchDaemon, WatchSettings, first_difference, signatures_in
 from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
 from tests.devnet.test_oracle_daemon import committee
 from tests.devnet.world import World, open_world
-
-pytestmark = pytest.mark.anvil  # blocks come when transactions wait
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +153,17 @@ def test_first_leaf_that_is_false_is_found() -> None:
     assert first_difference(replace(true, balances=np.array([1, 9, 3], np.uint64)), true) == 1
     assert first_difference(Leaves.of([1, 2, 3], [], [b"\x01" * 32, b"\x02" * 32]), true) == 4
     assert first_difference(Leaves.of([1, 2, 3], [], [b"\x01" * 32]), true) is None
+
+
+def test_signatures_are_found_wherever_the_call_was_passed_on() -> None:
+    """Who submits a lie through another contract does not hide who signed it."""
+    report = (72, b"\x01" * 32, b"\x02" * 32, 3, 4, 5, 6, 7, 8, 9)
+    call = SUBMIT + encode([REPORT_TUPLE, "bytes[]"], [report, [b"one", b"two"]])
+    other = SUBMIT + encode([REPORT_TUPLE, "bytes[]"], [(73, *report[1:]), [b"other"]])
+    assert signatures_in(call, report) == [b"one", b"two"]
+    passed_on = b"abcd" + SUBMIT + encode(["address", "bytes[]"], ["0x" + "11" * 20, [other, call, b"x"]])
+    assert signatures_in(passed_on, report) == [b"one", b"two"]
+    assert signatures_in(other, report) == signatures_in(b"", report) == signatures_in(SUBMIT, report) == []
 
 
 def test_false_report_is_challenged_by_itself(world: World, tmp_path: Path) -> None:

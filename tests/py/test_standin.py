@@ -99,21 +99,21 @@ def test_numbers_are_little_endian():
     item = Deposit(key(1), OURS, 0x0102030405060708, bytes(96), 0x1112, 5)
     data = encode_deposit(item)
     assert bytes.fromhex("0807060504030201") in data
-    assert decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data)) == item
+    assert decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data, "")) == item
 
 
 def test_foreign_event_is_no_deposit():
     with pytest.raises(ValueError, match="not a DepositEvent"):
-        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (bytes(32),), b""))
+        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (bytes(32),), b"", ""))
 
 
 def test_field_of_another_length_is_refused():
     data = encode(["bytes"] * 5, [key(1)[1:], OURS, bytes(8), bytes(96), bytes(8)])
     with pytest.raises(ValueError, match=r"\(47, 32, 96\)"):
-        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data))
+        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data, ""))
     data = encode(["bytes"] * 5, [key(1), OURS, bytes(9), bytes(96), bytes(8)])
     with pytest.raises(ValueError, match="9 and 8 bytes"):
-        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data))
+        decode_deposit(Log(5, 0, DEPOSIT_CONTRACT, (DEPOSIT_TOPIC,), data, ""))
 
 
 def test_real_deposit_becomes_a_validator(node, layer):

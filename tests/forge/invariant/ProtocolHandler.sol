@@ -1076,7 +1076,7 @@ contract ProtocolHandler is Deployment {
         vm.assertEq(total, b.total, "a report tells the total before it");
         profitGwei = newProfit;
         profit += gained;
-        if (gained >= 0) _expectGain(b, uint256(gained), fees, given.faults * 1 gwei);
+        if (gained >= 0) _expectGain(b, uint256(gained), fees, uint256(given.faults) * 1 gwei);
         else _expectLoss(b, uint256(-gained));
         ceiling = vault.pooled() + b.available;
         since = block.timestamp;

@@ -1,0 +1,55 @@
+"""Logs are read on and on, in ranges that nodes take, and once more where a reorganisation can replace them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluice.chain import node as machinery
+from sluice.chain.node import LogCursor
+
+ADDRESS, TOPIC = "0x" + "11" * 20, b"\x22" * 32
+
+
+class Chain:
+    """One log a block; ``branch`` says which block it is."""
+
+    def __init__(self) -> None:
+        self.branch: dict[int, int] = {}
+        self.asked: list[tuple[int, int]] = []
+
+    def request(self, method: str, *params: Any) -> Any:
+        assert method == "eth_getLogs"
+        (query,) = params
+        first, last = int(query["fromBlock"], 16), int(query["toBlock"], 16)
+        self.asked.append((first, last))
+        return [
+            {
+                "blockNumber": hex(number),
+                "logIndex": "0x0",
+                "address": ADDRESS,
+                "topics": ["0x" + TOPIC.hex()],
+                "data": f"0x{self.branch.get(number, 0):02x}",
+                "transactionHash": hex(number),
+            }
+            for number in range(first, last + 1)
+        ]
+
+
+def test_logs_are_read_in_ranges_and_the_newest_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machinery, "LOG_RANGE", 40)
+    monkeypatch.setattr(machinery, "REORGANISED", 5)
+    chain, cursor = Chain(), LogCursor(ADDRESS, TOPIC, 100)
+    assert [log.block for log in cursor.read(chain, 199)] == list(range(100, 200))
+    assert chain.asked == [(100, 139), (140, 179), (180, 199)]
+    chain.branch = dict.fromkeys(range(197, 202), 1)  # three blocks are replaced, two are new
+    seen = {log.block: log.data[0] for log in cursor.read(chain, 201)}
+    assert seen == {195: 0, 196: 0} | dict.fromkeys(range(197, 202), 1)
+
+
+def test_before_its_first_block_there_is_nothing() -> None:
+    chain, cursor = Chain(), LogCursor(ADDRESS, TOPIC, 100)
+    assert cursor.read(chain, 99) == []
+    assert [log.block for log in cursor.read(chain, 100)] == [100]
+    assert [log.block for log in cursor.read(chain, 101)] == [100, 101], "it never goes back behind its first block"
