@@ -17,7 +17,9 @@ MOST_AT_ONCE: Final = 500
 """Calls in a batch; nodes refuse more than a thousand or so."""
 
 LOG_RANGE: Final = 10_000
-"""Blocks whose logs are asked for at once; providers refuse more."""
+"""Blocks whose logs are asked for at once; many nodes refuse more."""
+SMALLEST_LOG_RANGE: Final = 500
+"""A node that refuses as few as these has another trouble."""
 REORGANISED: Final = 64
 """Blocks that may still be replaced: two epochs."""
 
@@ -144,23 +146,35 @@ def get_balance(node: Node, address: str, block: int | str = "latest") -> Wei:
     return Wei(int(node.request("eth_getBalance", address, _tag(block)), 16))
 
 
-def get_logs(node: Node, address: str, topic: bytes, first: int, last: int) -> list[Log]:
-    found = node.request(
-        "eth_getLogs",
-        {"address": address, "topics": ["0x" + topic.hex()], "fromBlock": hex(first), "toBlock": hex(last)},
+def get_logs(node: Node, address: str, topics: Sequence[bytes], first: int, last: int) -> list[Log]:
+    """Of the events with one of these first topics, in order. Where a node refuses so many blocks, fewer at once."""
+    found: list[Log] = []
+    size = LOG_RANGE
+    while first <= last:
+        end = min(first + size - 1, last)
+        names = ["0x" + topic.hex() for topic in topics]
+        query = {"address": address, "topics": [names], "fromBlock": hex(first), "toBlock": hex(end)}
+        try:
+            answer = node.request("eth_getLogs", query)
+        except (NodeError, httpx.HTTPStatusError):
+            if end - first < SMALLEST_LOG_RANGE:
+                raise
+            size = (end - first + 1) // 2
+            continue
+        found += map(_log, answer)
+        first = end + 1
+    return sorted(found, key=lambda log: (log.block, log.index))
+
+
+def _log(item: dict[str, Any]) -> Log:
+    return Log(
+        int(item["blockNumber"], 16),
+        int(item["logIndex"], 16),
+        item["address"],
+        tuple(bytes.fromhex(topic[2:]) for topic in item["topics"]),
+        bytes.fromhex(item["data"][2:]),
+        item["transactionHash"],
     )
-    logs = [
-        Log(
-            int(item["blockNumber"], 16),
-            int(item["logIndex"], 16),
-            item["address"],
-            tuple(bytes.fromhex(t[2:]) for t in item["topics"]),
-            bytes.fromhex(item["data"][2:]),
-            item["transactionHash"],
-        )
-        for item in found
-    ]
-    return sorted(logs, key=lambda log: (log.block, log.index))
 
 
 @dataclass
@@ -174,9 +188,7 @@ class LogCursor:
 
     def read(self, node: Node, last: int) -> list[Log]:
         """Up to block ``last``, in order."""
-        found: list[Log] = []
-        for start in range(self.first, last + 1, LOG_RANGE):
-            found += get_logs(node, self.address, self.topic, start, min(start + LOG_RANGE - 1, last))
+        found = get_logs(node, self.address, [self.topic], self.first, last)
         self.first = max(self.first, last + 1 - REORGANISED)
         return found
 

@@ -265,7 +265,7 @@ class StandIn:
     def _new_deposits(self, head: Block) -> list[Deposit]:
         if head.number <= self._block:
             return []
-        logs = get_logs(self.node, self.deposit_contract, DEPOSIT_TOPIC, self._block + 1, head.number)
+        logs = get_logs(self.node, self.deposit_contract, [DEPOSIT_TOPIC], self._block + 1, head.number)
         return [decode_deposit(log) for log in logs]
 
     def _apply(self, deposits: list[Deposit], upto: Block) -> None:

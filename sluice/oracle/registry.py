@@ -9,7 +9,7 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
-from sluice.chain.node import LOG_RANGE, Node, call, get_block
+from sluice.chain.node import LOG_RANGE, Log, Node, call, get_block, get_logs
 from sluice.files import write_atomically
 
 VERSION: Final = 1
@@ -143,23 +143,17 @@ class Registry:
 
 def read(node: Node, manager: str, first: int, last: int) -> list[Happening]:
     """What happened to keys in these blocks, in order."""
-    topics = [["0x" + topic.hex() for topic in (PREPARED, PROVEN, REFUSED, ABANDONED)]]
-    found = node.request(
-        "eth_getLogs", {"address": manager, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
-    )
-    found.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
-    return [_happening(log) for log in found]
+    return [_happening(log) for log in get_logs(node, manager, (PREPARED, PROVEN, REFUSED, ABANDONED), first, last)]
 
 
-def _happening(log: dict[str, Any]) -> Happening:
-    topic, operator, *more = (bytes.fromhex(each[2:]) for each in log["topics"])
-    data = bytes.fromhex(log["data"][2:])
-    block, who = int(log["blockNumber"], 16), int.from_bytes(operator, "big")
+def _happening(log: Log) -> Happening:
+    topic, operator, *more = log.topics
+    who = int.from_bytes(operator, "big")
     if topic == PREPARED:
-        return Happening(block, "prepared", who, more[0].hex())
+        return Happening(log.block, "prepared", who, more[0].hex())
     if topic == PROVEN:
-        pubkey, index, _ = decode(["bytes", "uint256", "uint256"], data)
-        return Happening(block, "proven", who, keccak(pubkey).hex(), pubkey.hex(), index)
-    (pubkey,) = decode(["bytes"], data)
+        pubkey, index, _ = decode(["bytes", "uint256", "uint256"], log.data)
+        return Happening(log.block, "proven", who, keccak(pubkey).hex(), pubkey.hex(), index)
+    (pubkey,) = decode(["bytes"], log.data)
     kind = "refused" if topic == REFUSED else "abandoned"
-    return Happening(block, kind, who, keccak(pubkey).hex(), pubkey.hex())
+    return Happening(log.block, kind, who, keccak(pubkey).hex(), pubkey.hex())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice.chain import node as machinery
-from sluice.chain.node import LogCursor
+from sluice.chain.node import LogCursor, NodeError, get_logs
 
 ADDRESS, TOPIC = "0x" + "11" * 20, b"\x22" * 32
 
@@ -53,3 +53,24 @@ def test_before_its_first_block_there_is_nothing() -> None:
     assert cursor.read(chain, 99) == []
     assert [log.block for log in cursor.read(chain, 100)] == [100]
     assert [log.block for log in cursor.read(chain, 101)] == [100, 101], "it never goes back behind its first block"
+
+
+def test_node_that_refuses_so_many_blocks_is_asked_for_fewer() -> None:
+    """Limits of 2,500 blocks are common (ethereumjs), of 800 not unheard of."""
+
+    class Limited(Chain):
+        def __init__(self, most: int) -> None:
+            super().__init__()
+            self.most = most
+
+        def request(self, method: str, *params: Any) -> Any:
+            first, last = (int(params[0][name], 16) for name in ("fromBlock", "toBlock"))
+            if last - first + 1 > self.most:
+                raise NodeError(method, -32602, f"block range limit is {self.most} blocks", None)
+            return super().request(method, *params)
+
+    for most in (2_500, 800):
+        chain = Limited(most)
+        assert [log.block for log in get_logs(chain, ADDRESS, [TOPIC], 1, 7_001)] == list(range(1, 7_002))
+    with pytest.raises(NodeError, match="limit is 100"):
+        get_logs(Limited(100), ADDRESS, [TOPIC], 1, 7_001)

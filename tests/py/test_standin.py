@@ -89,7 +89,7 @@ def test_event_of_the_deposit_contract_is_read_field_by_field(node):
     before = int.from_bytes(call(node, DEPOSIT_CONTRACT, "get_deposit_count()", returns=["bytes"])[0], "little")
     signature = deposit(node, 7, 32 * ETHER + 1)
     head = get_block(node)
-    (log,) = get_logs(node, DEPOSIT_CONTRACT, DEPOSIT_TOPIC, head.number, head.number)
+    (log,) = get_logs(node, DEPOSIT_CONTRACT, [DEPOSIT_TOPIC], head.number, head.number)
     expected = Deposit(key(7), OURS, 32 * ETHER + 1, signature, before, head.number)
     assert decode_deposit(log) == expected
     assert encode_deposit(expected) == log.data
