@@ -43,18 +43,21 @@ def node_counts(output: str) -> Counter[str]:
 
 
 def parallel(chosen: list[str]) -> list[str]:
-    """Two processes for a whole run, each with its own node; one for a choice, and where JOBS says so.
+    """A process more than cores for a whole run, each waits half of its time for its own node; three at most. One for a
+    choice, and where JOBS says so.
 
     A file stays in one process: its fixtures of module scope are made once.
     """
-    jobs = int(os.environ.get("JOBS") or (1 if chosen else min(2, os.cpu_count() or 1)))
-    return ["-n", str(jobs), "--dist", "loadfile"] if jobs > 1 else []
+    jobs = int(os.environ.get("JOBS") or (1 if chosen else min(3, (os.cpu_count() or 1) + 1)))
+    return ["-n", str(jobs), "--dist", "loadfile", "--no-loadscope-reorder"] if jobs > 1 else []
 
 
 def chain_folders(tests: Path) -> list[str]:
-    """The folders below tests/ that hold tests for ape's runner."""
+    """The folders below tests/ that hold tests for ape's runner; last the one with many small files, so that no process
+    ends long before another.
+    """
     folders = {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")}
-    return [f"tests/{name}" for name in sorted(folders - OTHERS)]
+    return [f"tests/{name}" for name in sorted(folders - OTHERS, key=lambda name: (name == "unit", name))]
 
 
 def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:

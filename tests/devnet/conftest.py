@@ -18,6 +18,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else Backend.ANVIL
 
 
+SLOWEST_FIRST = ("test_stories.py", "test_oracle_daemon.py", "test_provision.py", "test_keeper.py", "test_watcher.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """So that no process is left with a long file at the end."""
+    order = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(scope="session")
 def devnet() -> Iterator[Devnet]:
     """It is shared and moves on: a test brings validators of its own and begins at whatever slot it is."""

@@ -23,6 +23,7 @@ from eth_account import Account
 
 from sluice.beacon.client import BeaconClient
 from sluice.demo.live import connected
+from sluice.oracle import exchange
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
 from sluice.oracle.exchange import LARGEST, POSTS_A_MINUTE, Message, Peers
 from sluice.oracle.layer import BeaconLayer, LostFiguresError
@@ -180,7 +181,10 @@ class Hostile(BaseHTTPRequestHandler):
     ],
     ids=["deep", "infinity", "infinite slot", "no json", "never ends"],
 )
-def test_hostile_peer_keeps_nobody_from_reporting(world: World, tmp_path: Path, body: Any) -> None:
+def test_hostile_peer_keeps_nobody_from_reporting(
+    world: World, tmp_path: Path, body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "DEADLINE", 1.0)
     world.protocol.next_frame()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
     server.body = body  # type: ignore[attr-defined]
