@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,12 +30,15 @@ from sluice.units import Gwei, Slot, Wei
 LARGEST: Final = 16_384
 """Bytes of a posted body."""
 POSTS_A_MINUTE: Final = 120
-"""From one address."""
+GETS_A_MINUTE: Final = 240
+LEAVES_A_MINUTE: Final = 12
+"""From one address. Leaves of 300,000 validators are some 5 MB."""
 TIMEOUT: Final = 5.0
 """Seconds, of one read."""
 DEADLINE: Final = 6.0
 """Seconds, for all peers together."""
 SLOTS_KEPT: Final = 4
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class MessageRefusedError(Exception):
@@ -159,25 +162,32 @@ class Endpoints:
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._posts: dict[str, deque[float]] = {}
         self.log = structlog.get_logger(service="oracle")
 
     @property
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("/signatures", self._post, methods=["POST"]),
-            Route("/signatures/{slot:int}", self._get),
-            Route("/reports/{slot:int}/leaves", self._get_leaves),
+            Route("/signatures", self._limited(POSTS_A_MINUTE, self._post), methods=["POST"]),
+            Route("/signatures/{slot:int}", self._limited(GETS_A_MINUTE, self._get)),
+            Route("/reports/{slot:int}/leaves", self._limited(LEAVES_A_MINUTE, self._get_leaves)),
         )
 
+    def _limited(self, most: int, answer: Endpoint) -> Endpoint:
+        """``most`` requests a minute from each address; what is refused is told why."""
+        times: dict[str, deque[float]] = {}
+
+        async def limited(request: Request) -> Response:
+            try:
+                count_request(times, request.client.host if request.client else "", most)
+                return await answer(request)
+            except MessageRefusedError as refused:
+                self.log.info("request refused", path=request.url.path, reason=str(refused))
+                return JSONResponse({"message": str(refused)}, status_code=refused.code)
+
+        return limited
+
     async def _post(self, request: Request) -> Response:
-        try:
-            self._count(request.client.host if request.client else "")
-            message = Message.of(await _body(request))
-            key = await run_in_threadpool(self._book.add, message)
-        except MessageRefusedError as refused:
-            self.log.info("message refused", reason=str(refused))
-            return JSONResponse({"message": str(refused)}, status_code=refused.code)
+        key = await run_in_threadpool(self._book.add, Message.of(await _body(request)))
         return JSONResponse({"signer": key})
 
     async def _get(self, request: Request) -> Response:
@@ -187,7 +197,7 @@ class Endpoints:
     async def _get_leaves(self, request: Request) -> Response:
         leaves = self._book.leaves(Slot(request.path_params["slot"]))
         if leaves is None:
-            return JSONResponse({"message": "no report of this slot is kept"}, status_code=404)
+            raise MessageRefusedError(404, "no report of this slot is kept")
         return JSONResponse(
             {
                 "balances": leaves.balances.astype("<u8").tobytes().hex(),
@@ -196,16 +206,19 @@ class Endpoints:
             }
         )
 
-    def _count(self, address: str) -> None:
-        now = time.monotonic()
-        posts = self._posts.setdefault(address, deque())
-        while posts and now - posts[0] > 60:
-            posts.popleft()
-        if len(posts) >= POSTS_A_MINUTE:
-            raise MessageRefusedError(429, "too many messages from this address")
-        posts.append(now)
-        if len(self._posts) > 1_000:
-            self._posts = {each: times for each, times in self._posts.items() if times and now - times[-1] < 60}
+
+def count_request(known: dict[str, deque[float]], address: str, most: int) -> None:
+    """Raises :class:`MessageRefusedError` beyond ``most`` within a minute."""
+    now = time.monotonic()
+    times = known.setdefault(address, deque())
+    while times and now - times[0] > 60:
+        times.popleft()
+    if len(times) >= most:
+        raise MessageRefusedError(429, "too many requests from this address within a minute")
+    times.append(now)
+    if len(known) > 1_000:
+        for each in [each for each, when in known.items() if now - when[-1] > 60]:
+            del known[each]
 
 
 async def _body(request: Request) -> object:

@@ -25,13 +25,13 @@ from sluice.beacon.client import BeaconClient
 from sluice.demo.live import connected
 from sluice.oracle import exchange
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
-from sluice.oracle.exchange import LARGEST, POSTS_A_MINUTE, Message, Peers
+from sluice.oracle.exchange import GETS_A_MINUTE, LARGEST, LEAVES_A_MINUTE, POSTS_A_MINUTE, Message, Peers
 from sluice.oracle.layer import BeaconLayer, LostFiguresError
 from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei, Slot
 from tests.devnet.altered import altered
-from tests.devnet.protocol import GAS, WEI, Protocol, account
+from tests.devnet.protocol import FRAME, GAS, WEI, Protocol, account
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
 
@@ -129,6 +129,34 @@ def test_members_who_cannot_reach_each_other_vote(world: World, tmp_path: Path) 
     members = [member(world, tmp_path, index, vote_after=0.001) for index in range(5)]
     said = rounds(world, members, 1)
     assert reported(world), said
+
+
+def test_reference_slot_that_is_reorganised_away_is_reported_as_it_became_final(world: World, tmp_path: Path) -> None:
+    devnet = world.devnet
+    reference = (devnet.status().slot // FRAME + 1) * FRAME
+    devnet.advance_to(reference)
+    with committee(world, tmp_path, [0, 1, 2, 3, 4]) as members:
+        assert "is not final yet" in rounds(world, members, 1)[0]
+        before = devnet.beacon.header("head")
+        devnet.reorg(2)
+        devnet.finalize(reference)
+        said = rounds(world, members)
+    assert reported(world), said
+    reading = members[0].layer.read(Slot(reference))
+    assert (reading.stamp.slot, before.slot - reading.header.slot) == (reference, 2)
+
+
+def test_committee_that_starts_late_after_silent_frames_reports_all_at_once(world: World, tmp_path: Path) -> None:
+    """Its members know nothing of before, and two fifths of the frame are over."""
+    devnet, protocol = world.devnet, world.protocol
+    before = int(protocol.view("StakingVault", "referenceTime"))
+    reference = (devnet.status().slot // FRAME + 4) * FRAME
+    devnet.advance_to(reference + 2 * FRAME // 5)
+    with committee(world, tmp_path, [4, 5, 6, 7, 8]) as members:
+        said = rounds(world, members)
+    assert reported(world), said
+    now = int(protocol.view("StakingVault", "referenceTime"))
+    assert now == devnet.time_of(reference) >= before + 4 * FRAME * devnet.settings.seconds_per_slot
 
 
 def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Path) -> None:
@@ -264,8 +292,12 @@ def test_flood_is_cut_off(one: tuple[OracleDaemon, str]) -> None:
     _, url = one
     with httpx.Client() as client:
         codes = [client.post(f"{url}/signatures", content=b"x").status_code for _ in range(POSTS_A_MINUTE + 5)]
-    assert codes[:10] == [400] * 10
-    assert codes[-1] == 429
+        assert codes[:10] == [400] * 10
+        assert codes[-1] == 429
+        for path, most, code in (("signatures/1", GETS_A_MINUTE, 200), ("reports/1/leaves", LEAVES_A_MINUTE, 404)):
+            codes = [client.get(f"{url}/{path}").status_code for _ in range(most + 1)]
+            assert codes == [code] * most + [429]
+        assert client.get(f"{url}/health").status_code == 200
 
 
 def test_leaves_can_be_had_by_whoever_wants_to_check(world: World, one: tuple[OracleDaemon, str]) -> None:
