@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -10,15 +12,20 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
+from eth_account import Account
 from rich.console import Console
 from rich.table import Table
 
+from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.devnet import Backend, Controls, ControlsError, Devnet, DevnetError, DevnetSettings, Status
+from sluice.devnet.genesis import dev_accounts
+from sluice.devnet.processes import ROOT
 from sluice.devnet.settings import MNEMONIC
-from sluice.units import Timestamp
+from sluice.units import SECONDS_PER_DAY, Timestamp
 
 EXECUTION_PORT: Final = 8545
 BEACON_PORT: Final = 5052
+PARAMS: Final = ROOT / "deployments" / "params"
 WATCH_SECONDS: Final = 0.5
 PLAIN_WIDTH: Final = 132
 """Columns where the output is no terminal."""
@@ -46,6 +53,7 @@ def devnet() -> None:
       sluice devnet up --manual              time stands still until `sluice devnet advance`
       sluice devnet advance --epochs 2
       sluice devnet status --json
+      sluice devnet params --out build/devnet.yaml      to deploy Sluice on it
     """
 
 
@@ -242,6 +250,92 @@ def advance(url: str, as_json: bool, slots: int | None, epochs: int | None, skip
         click.echo(json.dumps(_status(found)))
     else:
         _print_status(found)
+
+
+@devnet.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parameter file to write.")
+@click.option("--url", default=f"http://127.0.0.1:{BEACON_PORT}", envvar="SLUICE_DEVNET_URL", show_default=True)
+def params(out: Path, url: str) -> None:
+    """Parameters to deploy Sluice with on a devnet that runs: the local ones, in its time.
+
+    \b
+    Examples:
+      sluice devnet params --out build/devnet.yaml
+      ape run deploy --network http://127.0.0.1:8545 --params build/devnet.yaml
+    """
+    try:
+        with BeaconClient(url) as beacon:
+            genesis, spec = beacon.genesis(), beacon.spec()
+    except BeaconError as error:
+        raise click.ClickException(str(error)) from error
+    text = in_time_of((PARAMS / "local.yaml").read_text(), genesis.genesis_time, spec.seconds_per_slot, spec.preset)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text)
+    click.echo(f"{out}: {spec.seconds_per_slot} s a slot since {genesis.genesis_time}, a frame is a day")
+
+
+def in_time_of(local: str, genesis_time: int, seconds: int, preset: str) -> str:
+    """The text of ``params/local.yaml`` with another clock. Its committee and people stay the test mnemonic's."""
+    for pattern, replacement in (
+        (r"^# A local chain.*$", "# A devnet: params/local.yaml in its time, by `sluice devnet params`."),
+        (r"^network: local$", "network: devnet"),
+        (r"^local_depositor: .*\n", ""),
+        (r"^  genesis_time: deployment$", f"  genesis_time: {genesis_time}"),
+        (r"^  slot: .*$", f"  slot: {seconds} seconds"),
+        (r"^  frame: .*$", f"  frame: {SECONDS_PER_DAY // seconds} slots"),
+        (r"^  preset: .*$", f"  preset: {preset}"),
+    ):
+        local, count = re.subn(pattern, replacement, local, flags=re.MULTILINE)
+        if count != 1:
+            raise click.ClickException(f"params/local.yaml has {count} lines like {pattern}; one is needed")
+    return local
+
+
+@devnet.command()
+@click.argument("account", type=click.IntRange(0, 29))
+@click.option("--key-file", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--password-file", required=True, type=click.Path(path_type=Path, dir_okay=False))
+def keystore(account: int, key_file: Path, password_file: Path) -> None:
+    """Write the key of a devnet ACCOUNT (0 to 29) as a keystore, with a new password. Worth nothing elsewhere.
+
+    \b
+    Examples:
+      sluice devnet keystore 8 --key-file build/operator.json --password-file build/operator-password
+    """
+    files = (key_file, password_file)
+    for path in files:
+        if path.exists():
+            raise click.ClickException(f"{path} is there already and is not written over")
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    chosen = dev_accounts(account + 1)[account]
+    password = secrets.token_urlsafe()
+    password_file.write_text(password)
+    key_file.write_text(json.dumps(Account.encrypt(chosen.key, password, kdf="pbkdf2", iterations=10_000)))
+    click.echo(f"{chosen.address}: {key_file}, password in {password_file}")
+
+
+@devnet.command("add-keys")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_controls
+def add_keys(file: Path, url: str, as_json: bool) -> None:
+    """Let validators whose secrets are in FILE (hex, one a line) do their duties.
+
+    \b
+    Examples:
+      sluice devnet add-keys keys.txt
+    """
+    try:
+        found = [bytes.fromhex(word.removeprefix("0x")) for word in file.read_text().split()]
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{file} holds no keys: {error}") from error
+    try:
+        with Controls(url) as controls:
+            held = controls.add_keys(found)
+    except ControlsError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps({"keys": held}) if as_json else f"{len(found)} keys more, {held} in all")
 
 
 def _slots_to(now: Status, epochs: int) -> int:

@@ -144,6 +144,7 @@ class Service:
                 return good
 
     def _round(self) -> bool:
+        before = self.status
         try:
             self.status = self._step()
         except Exception as error:
@@ -155,7 +156,8 @@ class Service:
         self._last_good = time.monotonic()
         self.age.set_to_current_time()
         self.rounds.labels("good").inc()
-        self.log.debug("round", status=self.status)
+        tell = self.log.debug if self.status == before else self.log.info  # what goes on as it was is no news
+        tell("round", status=self.status)
         return True
 
     def _obey_signals(self) -> None:

@@ -3,120 +3,154 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
-from eth_account import Account
 
 from sluice.cli.main import cli
+from sluice.daemon.keys import load_key
+from sluice.deploy.registry import Registry
+from sluice.devnet import Devnet, DevnetSettings
+from sluice.devnet.books import Books
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
-from tests.devnet.protocol import ETHER, account
-from tests.devnet.world import World, open_world
+from sluice.operators import Operators
+from tests.devnet.conftest import BACKEND
+from tests.devnet.protocol import ETHER, ROOT
+from tests.devnet.staking import until
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
-COMMANDS = re.findall(r"^    (sluice operator .*)$", PAGE.read_text(), re.MULTILINE)
+PAGE = (ROOT / "docs" / "operators.md").read_text()
+COMMANDS = re.findall(r"^    ((?:sluice|ape) .*)$", PAGE, re.MULTILINE)
+DEPLOY = 5
+"""Commands before the operator's own."""
+KEEPER = "sluice keeper run --config "
+
+
+@dataclass
+class Site:
+    """A devnet with two seconds a slot and a folder; the page's ports and files stand for them."""
+
+    devnet: Devnet
+    books: Books
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the page exports."""
+        lines = re.findall(r"^    export (.*)$", PAGE, re.MULTILINE)
+        return dict(word.split("=", 1) for line in lines for word in shlex.split(self.here(line)))
+
+    def here(self, command: str) -> str:
+        return (
+            command.replace("http://127.0.0.1:8545", self.devnet.execution_url)
+            .replace("http://127.0.0.1:5052", self.devnet.beacon_urls[0])
+            .replace("build/", f"{self.folder}/")
+        )
+
+    def run(self, command: str) -> Any:
+        """In this process, but for ape's: blocks come as transactions wait."""
+        words = shlex.split(self.here(command).replace("$REWARDS", self.environment["REWARDS"]))
+        with self.devnet.mining():
+            if words[0] == "ape":
+                words += ["--registry", str(self.folder / "registry.json")]
+                subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
+                return None
+            if words[:2] == ["sluice", "devnet"] and words[2] != "keystore":
+                words += ["--url", self.devnet.beacon_urls[0]]
+            return CliRunner().invoke(cli, words[1:], env={**os.environ, **self.environment})
+
+    def keep(self, file: str) -> str:
+        """A round of the keeper with the page's settings."""
+        given = yaml.safe_load(self.here((ROOT / file).read_text()))
+        settings = KeeperSettings(**given, receipt_seconds=20.0)
+        assert settings.key_file is not None
+        assert settings.password_file is not None
+        with self.devnet.mining():
+            return KeeperDaemon.of(settings, load_key(settings.key_file, settings.password_file)).step()
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        yield opened
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Devnet(DevnetSettings(backend=BACKEND, seconds_per_slot=2)) as devnet:
+        devnet.advance(2)
+        made = Site(devnet, Books(devnet), Path(tmp_path_factory.mktemp("operator")))
+        for command in COMMANDS[:DEPLOY]:
+            result = made.run(command)
+            assert result is None or result.exit_code == 0, result.output
+        registry = Registry.read(made.folder / "registry.json")
+        assert registry is not None
+        addresses = {name: each.address for name, each in registry.contracts.items()}
+        assert addresses["ReportOracle"] == made.environment["SLUICE_ORACLE"], "as the page says"
+        made.books.addresses |= {address.lower() for address in addresses.values()}
+        yield made
 
 
-@pytest.fixture
-def environment(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    key, password = tmp_path / "key.json", tmp_path / "password"
-    key.write_text(json.dumps(Account.encrypt(account(8).key, "secret", kdf="pbkdf2", iterations=1000)))
-    password.write_text("secret")
-    for name, value in (
-        ("SLUICE_RPC", world.devnet.execution_url),
-        ("SLUICE_BEACON", world.devnet.beacon_urls[0]),
-        ("SLUICE_ORACLE", world.protocol.contracts.oracle),
-        ("SLUICE_KEY_FILE", str(key)),
-        ("SLUICE_PASSWORD_FILE", str(password)),
-    ):
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def run(world: World, command: str) -> Any:
-    words = shlex.split(command.replace("$REWARDS", account(8).address))[1:]
-    with world.devnet.mining():
-        return CliRunner().invoke(cli, words)
-
-
-def keep(world: World, folder: Path) -> str:
-    settings = KeeperSettings(
-        execution_urls=(world.devnet.execution_url,),
-        beacon_urls=(world.devnet.beacon_urls[0],),
-        oracle=world.protocol.contracts.oracle,
-        first_block=world.protocol.first,
-        state_dir=folder,
-        receipt_seconds=20.0,
-    )
-    with world.devnet.mining():
-        return KeeperDaemon.of(settings, account(4)).step()
-
-
-def test_commands_of_the_page_lead_to_an_active_validator(world: World, environment: Path) -> None:
-    assert [command.split()[2] for command in COMMANDS] == ["register", "bond", "deposit-data", "prepare", "status"]
-    register, bond, data, prepare, status = COMMANDS
-    result = run(world, register)
+def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
+    names = [command.split()[2] for command in COMMANDS[DEPLOY:]]
+    assert names == ["run", "register", "bond", "deposit-data", "add-keys", "prepare", "status"]
+    keeper, register, bond, data, add_keys, prepare, status = COMMANDS[DEPLOY:]
+    assert keeper.startswith(KEEPER)
+    file, devnet = keeper.removeprefix(KEEPER), site.devnet
+    assert site.keep(file) == "nothing is due"
+    result = site.run(register)
     assert result.exit_code == 0, result.output
     assert result.output == "operator 1: up to 2,048 ether, bond 10% of it\n"
-    assert run(world, bond).output.startswith("bond of operator 1: ")
-    assert run(world, data).exit_code == 0
-    secrets = (environment / "keys.txt").read_text().split()
-    world.devnet.add_keys(bytes.fromhex(each) for each in secrets)
-    result = run(world, prepare)
+    assert site.run(bond).output.startswith("bond of operator 1: ")
+    assert site.run(data).exit_code == 0
+    assert site.run(add_keys).output == "1 keys more, 65 in all\n"
+    result = site.run(prepare)
     assert result.exit_code == 0, result.output
     assert "1 of 1: 0x" in result.output
     assert "prepared now" in result.output
     # again, as after an interruption: nothing is done twice
-    assert "prepared now" not in run(world, prepare).output
-    assert "is there already" in run(world, data).output
-    (key,) = (bytes.fromhex(each["pubkey"]) for each in json.loads((environment / "deposit_data.json").read_text()))
-    for _ in range(60):
-        if world.devnet.beacon.validator(key) is not None:
-            break
-        world.devnet.advance_epochs(1)
-    world.devnet.finalize(world.devnet.status().slot)
-    assert "prove (" in keep(world, environment / "keeper")
-    assert "topped up (" in keep(world, environment / "keeper")
-    for _ in range(60):
-        found = world.devnet.beacon.validator(key)
-        if found is not None and found.status == "active_ongoing":
-            break
-        world.devnet.advance_epochs(1)
-    output = run(world, status).output
+    assert "prepared now" not in site.run(prepare).output
+    assert "is there already" in site.run(data).output
+    assert "is there already" in site.run(COMMANDS[DEPLOY - 1]).output
+    (item,) = json.loads((site.folder / "deposit_data.json").read_text())
+    key = bytes.fromhex(item["pubkey"])
+
+    def state() -> str:
+        found = devnet.beacon.validator(key)
+        return "" if found is None else found.status
+
+    until(devnet, lambda: state() != "")
+    devnet.finalize(devnet.status().slot)
+    assert "prove (" in site.keep(file)
+    assert "topped up (" in site.keep(file)
+    until(devnet, lambda: state() == "active_ongoing")
+    output = site.run(status).output
     assert "active_ongoing" in output
     assert "proven" in output
-    assert int(world.protocol.view("ValidatorManager", "stakeOf", 1)[0]) > 32 * ETHER
-    world.books.check()
+    operators = Operators.at(devnet.node, site.environment["SLUICE_ORACLE"])
+    assert operators.standing(1)["staked"] == 97 * ETHER, "in parts of 32, as far as the bond allows"
+    site.books.check()
 
 
-def test_what_is_wrong_is_named(world: World, environment: Path) -> None:
-    file = environment / "bad.json"
+def test_what_is_wrong_is_named(site: Site) -> None:
+    file = site.folder / "bad.json"
+    credentials = Operators.at(site.devnet.node, site.environment["SLUICE_ORACLE"]).contracts.credentials.hex()
     for text, words in (
         ("{", "is no deposit data"),
         ("[1]", "is no deposit data"),
         ('[{"pubkey": "00"}]', "is no deposit data"),
         (item(credentials="01" + 31 * "00"), "its credentials are 0x01"),
-        (item(amount=32 * ETHER, credentials=world.protocol.credentials.hex()), "a preparation is 1 ether"),
-        (item(credentials=world.protocol.credentials.hex()), "its signature is not valid on this chain"),
+        (item(amount=32 * ETHER, credentials=credentials), "a preparation is 1 ether"),
+        (item(credentials=credentials), "its signature is not valid on this chain"),
     ):
         file.write_text(text)
-        result = run(world, "sluice operator prepare 1 bad.json")
+        result = site.run("sluice operator prepare 1 build/bad.json")
         assert (result.exit_code, words in result.output) == (1, True), result.output
-    assert "cannot be read" in run(world, "sluice operator prepare 1 absent.json").output
-    assert "refused: OperatorUnknown(99)" in run(world, "sluice operator bond 99 --ether 1").output
-    result = run(world, "sluice operator status 1 --rpc http://127.0.0.1:1")
+    assert "cannot be read" in site.run("sluice operator prepare 1 build/absent.json").output
+    assert "refused: OperatorUnknown(99)" in site.run("sluice operator bond 99 --ether 1").output
+    result = site.run("sluice operator status 1 --rpc http://127.0.0.1:1")
     assert "does not answer as an execution node" in result.output
 
 

@@ -30,7 +30,12 @@ KEY = Account.from_key(b"\x07" * 32)
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("oracle.yaml", OracleSettings), ("keeper.yaml", KeeperSettings), ("watch.yaml", WatchSettings)],
+    [
+        ("oracle.yaml", OracleSettings),
+        ("keeper.yaml", KeeperSettings),
+        ("keeper-devnet.yaml", KeeperSettings),
+        ("watch.yaml", WatchSettings),
+    ],
 )
 def test_examples_are_settings(name: str, kind: type[ServiceSettings]) -> None:
     assert load(kind, EXAMPLES / name).execution_urls
