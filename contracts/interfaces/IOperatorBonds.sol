@@ -7,9 +7,12 @@ import {ILossCover} from "./ILossCover.sol";
 /// @notice slETH that stands in for what operators do: it earns like any slETH, and it pays first when the pool loses by
 /// their fault. First step of the vault's loss waterfall.
 ///
-/// A proven fault (slashing, credentials that are not ours, an abandoned preparation) opens a *case*: from then on a loss
-/// that a report carries is taken from the bond of that operator, at most the loss that the case allows, oldest case first.
-/// What a bond covers is burnt by the vault at the rate before the report, so the rate of all others stays to the wei.
+/// A proven slashing opens a *case*: from then on a loss that a report carries is taken from the bond of that operator, at
+/// most the loss that the case allows, oldest case first. What a bond covers is burnt by the vault at the rate before the
+/// report, so the rate of all others stays to the wei.
+///
+/// A preparation that has failed (credentials that are not ours, or never proven) has cost exactly 1 ether: it is taken at
+/// once and kept for the report that tells that loss.
 ///
 /// An operator has one case at most; a further fault joins it. So a loss costs one step for each operator at fault,
 /// however many of its validators are, and nobody can hide behind others' cases.
@@ -42,6 +45,9 @@ interface IOperatorBonds is ILossCover {
     event CaseOpened(uint256 indexed operator, uint256 loss, uint256 open, uint256 closes);
     event CaseCharged(uint256 indexed operator, uint256 shares, uint256 open);
     event CaseClosed(uint256 indexed operator);
+    /// @notice `shares` is what was taken for a preparation that has failed: less than 1 ether where the bond was smaller.
+    event PreparationCharged(uint256 indexed operator, uint256 shares);
+    event Collected(address indexed to, uint256 shares);
     event SettlementProposed(
         uint256 indexed id, uint256 indexed operator, uint256 shares, bytes32 reason, uint256 executableFrom
     );
@@ -68,11 +74,14 @@ interface IOperatorBonds is ILossCover {
     error SettlementIsOpen(uint256 operator);
     error SettlementUnknown(uint256 id);
     error CoverMissing();
+    /// @notice A bond that a case has emptied is not begun anew with so little.
+    error AmountBelowMinimum(uint256 shares, uint256 minimum);
+    error NothingToCollect();
 
     // --- Operators ---
 
     /// @notice Take `shares` slETH of the caller (approved) into the bond of `operator`. Anybody may add.
-    /// @dev Errors: {AmountMissing}, `OperatorUnknown` of the registry, those of slETH.
+    /// @dev Errors: {AmountMissing}, {AmountBelowMinimum}, `OperatorUnknown` of the registry, those of slETH.
     function deposit(uint256 operator, uint256 shares) external;
     /// @notice {deposit} with the caller's ERC-2612 permit for exactly `shares`. A permit that somebody has submitted
     /// before does no harm.
@@ -96,6 +105,13 @@ interface IOperatorBonds is ILossCover {
     /// nothing opens none.
     /// @param duration seconds for which it stays open at least
     function openCase(uint256 operator, uint256 loss, uint256 duration) external;
+    /// @notice Take 1 ether of slETH, at the rate of the moment and as far as it is there, for a preparation that has failed.
+    /// Validator manager only.
+    function chargePreparation(uint256 operator) external;
+    /// @notice Go on where the newest loss has stopped after {MAX_CHARGES} operators, within a day: what those behind them
+    /// owe goes to the vault's cover fund. Anybody; again and again.
+    /// @dev Errors: {CoverMissing}, {NothingToCollect}.
+    function collect() external returns (uint256 shares);
     /// @notice End a case once a report counts all of its time. Anybody.
     function closeCase(uint256 operator) external;
 
@@ -125,7 +141,9 @@ interface IOperatorBonds is ILossCover {
     function DELAY() external view returns (uint256);
     /// @notice Time between proposing a settlement and executing it, seconds; shorter than {DELAY}.
     function WINDOW() external view returns (uint256);
-    /// @notice Most operators that one loss is taken from.
+    /// @notice Least that is put into the bond of an operator with a case and an empty bond, shares.
+    function MIN_RETURN() external view returns (uint256);
+    /// @notice Most operators that one loss is taken from; {collect} goes on behind them.
     function MAX_CHARGES() external view returns (uint256);
     function manager() external view returns (address);
     function bondOf(uint256 operator) external view returns (Bond memory);

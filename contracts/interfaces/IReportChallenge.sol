@@ -131,8 +131,9 @@ interface IReportChallenge {
     ) external;
 
     /// @notice Charge members whose signature or vote stands under a report that was disproved: their whole bond, what
-    /// leaves included. A part goes to the challenger, the rest to the cover fund. Anybody.
-    function charge(bytes32 digest, bytes[] calldata signatures) external;
+    /// leaves included, each once. A part goes to the challenger, the rest to the cover fund. Anybody.
+    /// @param voters that are members no more; those that still are answer for their votes anyway
+    function charge(bytes32 digest, bytes[] calldata signatures, address[] calldata voters) external;
 
     // --- A root that nobody can open ---
 

@@ -65,7 +65,7 @@ interface IValidatorManager is IOperatorStake {
     event Exiting(uint256 indexed operator, bytes pubkey, uint256 exitEpoch);
     event Gone(uint256 indexed operator, bytes pubkey);
     event SlashingProven(uint256 indexed operator, bytes pubkey, uint256 loss);
-    event Consolidated(bytes source, bytes target, uint256 staked);
+    event ConsolidationRequested(bytes source, bytes target);
     event ProofsChanged(address oldProofs, address proofs);
     event KeeperChanged(address indexed account, bool allowed);
 
@@ -86,6 +86,10 @@ interface IValidatorManager is IOperatorStake {
     error AmountBelowMinimum(uint256 amount, uint256 minimum);
     error NotAbandonedYet(uint256 from);
     error NotSlashed(bytes pubkey);
+    /// @notice It was slashed, and {proveSlashed} comes first.
+    error SlashingNotProven(bytes pubkey);
+    /// @notice While an operator has a case it begins with no new key.
+    error CaseIsOpen(uint256 operator);
     error SlashingKnown(bytes pubkey);
     error NotExiting(bytes pubkey);
     error NotWithdrawable(uint256 withdrawableEpoch, uint256 epoch);
@@ -103,8 +107,8 @@ interface IValidatorManager is IOperatorStake {
     /// @notice Begin with a new key. By the operator's manager.
     /// @param signature 96 bytes over the deposit of 1 ether with the vault's credentials. It is not checked; if it is
     /// wrong there will be no validator and the operator's bond pays.
-    /// @dev Errors: `OperatorUnknown` of the registry, {CallerNotAllowed}, {OperatorInactive}, {PubkeyLengthInvalid},
-    /// {PubkeyUsed}, {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow`, `SignatureLengthInvalid` of the vault.
+    /// @dev Errors: `OperatorUnknown` of the registry, {CallerNotAllowed}, {OperatorInactive}, {CaseIsOpen},
+    /// {PubkeyLengthInvalid}, {PubkeyUsed}, {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow`, `SignatureLengthInvalid` of the vault.
     function prepare(uint256 operator, bytes calldata pubkey, bytes calldata signature) external;
 
     /// @notice Prove that a prepared validator exists with our credentials. Anybody.
@@ -132,25 +136,26 @@ interface IValidatorManager is IOperatorStake {
     /// @dev Errors: {EmptyBatch}, {KeeperUnknown}, those of {IWithdrawalGateway}.
     function requestExits(bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
-    /// @notice The same for validators of `operator`. By the operator's manager.
-    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {CallerNotAllowed}, {OperatorMismatch}, those of {IWithdrawalGateway}.
+    /// @notice The same for validators of `operator`, parts of at least 1 ether. By the operator's manager.
+    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {CallerNotAllowed}, {OperatorMismatch}, {AmountBelowMinimum}, those of
+    /// {IWithdrawalGateway}.
     function requestOwnExits(uint256 operator, bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
     /// @notice Force exits for what overdue requests still miss. Anybody; order and amounts are fixed. Validators come in
     /// the order in which they were proven, from {exitCursor} on and round again. Each gives what is missing, as far as it
     /// keeps 32 ether, and leaves where that is not enough. Skipped are validators with less than 32 ether, those that
-    /// leave, and those whose exit was forced less than {ASK_EXPIRY} ago.
+    /// leave, and those whose exit was forced less than {ASK_EXPIRY} ago. With an exit all beyond 32 ether is asked for as a
+    /// part: where parts are pending the consensus layer ignores the exit, and honours that.
     /// @param requestId an overdue request that is not finalised; the newest one misses most
     /// @param pubkeys the next validators in order, the skipped ones included; those beyond what is missing stay
     /// @dev Errors: {EmptyBatch}, {RequestSettled}, {NotOverdue}, {NothingMissing}, {OrderViolated}, `RequestUnknown` of
     /// the queue, those of {IWithdrawalGateway}.
     function forceExits(uint256 requestId, bytes[] calldata pubkeys) external payable;
 
-    /// @notice Move one of our validators into another (EIP-7251). Keepers only. Its stake counts for the target
-    /// from now on; the source stays until it is proven gone. The consensus layer may ignore the request; then it can be
-    /// made again.
-    /// @dev Errors: {SameValidator}, {PhaseUnexpected}, {StakeAboveMaximum}, {OperatorInactive}, {StakeAboveCap},
-    /// `BondTooLow` of the bonds, those of {IWithdrawalGateway}.
+    /// @notice Move a validator into another of the same operator (EIP-7251). Keepers only. The consensus layer may ignore
+    /// it, and then it can be asked again; so the stake counts for the target when the source is proven gone.
+    /// @dev Errors: {SameValidator}, {PhaseUnexpected}, {OperatorMismatch}, {StakeAboveMaximum}, those of
+    /// {IWithdrawalGateway}.
     function consolidate(bytes calldata source, bytes calldata target) external payable;
 
     // --- What proofs show ---
@@ -165,9 +170,9 @@ interface IValidatorManager is IOperatorStake {
     function proveExiting(Proof calldata proof) external;
 
     /// @notice Prove that a validator is past its withdrawable epoch and empty: it no longer counts as its operator's
-    /// stake. Anybody.
+    /// stake, or what it had counts for the validator that it was merged into. Anybody.
     /// @param balances the chunk of four balances that its own is in
-    /// @dev Errors: {PhaseUnexpected}, {NotWithdrawable}, {BalanceLeft}, those of {IBeaconProofs}.
+    /// @dev Errors: {PhaseUnexpected}, {NotWithdrawable}, {BalanceLeft}, {SlashingNotProven}, those of {IBeaconProofs}.
     function proveGone(Proof calldata proof, bytes32 balances, bytes32[] calldata balanceBranch) external;
 
     // --- Governance ---
@@ -187,8 +192,7 @@ interface IValidatorManager is IOperatorStake {
     function MAX_STAKE() external view returns (uint256);
     /// @notice Seconds after which an exit that was forced is asked again, and what was asked is waited for no longer.
     function ASK_EXPIRY() external view returns (uint256);
-    /// @notice Seconds for which a refused or abandoned preparation, and a slashing, can be charged at least.
-    function PREPARATION_CASE() external view returns (uint256);
+    /// @notice Seconds for which a slashing can be charged at least.
     function SLASHING_CASE() external view returns (uint256);
     /// @notice Seconds that a preparation has to be proven.
     function ABANDON_AFTER() external view returns (uint256);
@@ -199,6 +203,8 @@ interface IValidatorManager is IOperatorStake {
     function CREDENTIALS() external view returns (bytes32);
 
     function proofs() external view returns (address);
+    /// @notice Key hash of the validator into which `source` was asked to be merged; 0 where it was not.
+    function mergesInto(bytes32 source) external view returns (bytes32 target);
     function isKeeper(address account) external view returns (bool);
     function validator(bytes calldata pubkey) external view returns (Validator memory);
     /// @param keyHash keccak256 of the public key

@@ -60,6 +60,8 @@ contract ReportChallenge is IReportChallenge {
     /// @inheritdoc IReportChallenge
     mapping(bytes32 digest => address) public challengerOf;
     mapping(bytes32 digest => mapping(uint256 position => Demand)) private _demands;
+    /// @dev Who has answered for a report does so once, whatever is put into the bond later.
+    mapping(bytes32 digest => mapping(address member => bool)) private _charged;
 
     constructor(Config memory config) {
         if (config.delay == 0 || config.answerTime == 0) revert ConfigInvalid();
@@ -152,10 +154,14 @@ contract ReportChallenge is IReportChallenge {
     }
 
     /// @inheritdoc IReportChallenge
-    function charge(bytes32 digest, bytes[] calldata signatures) external {
+    function charge(bytes32 digest, bytes[] calldata signatures, address[] calldata voters) external {
         address challenger = challengerOf[digest];
         if (challenger == address(0)) revert NotDisproved(digest);
-        _charge(digest, signatures, challenger);
+        uint256 shares;
+        for (uint256 i = 0; i < voters.length; ++i) {
+            if (ORACLE.answersFor(voters[i], digest)) shares += _empty(digest, voters[i]);
+        }
+        _charge(digest, signatures, challenger, shares);
     }
 
     // --- A root that nobody can open ---
@@ -393,7 +399,7 @@ contract ReportChallenge is IReportChallenge {
         challengerOf[digest] = msg.sender;
         emit ReportDisproved(digest, msg.sender);
         _undo();
-        _charge(digest, signatures, msg.sender);
+        _charge(digest, signatures, msg.sender, 0);
     }
 
     function _undo() private {
@@ -401,9 +407,8 @@ contract ReportChallenge is IReportChallenge {
         VAULT.cancelUnvested();
     }
 
-    /// @dev Who is charged twice has nothing left.
-    function _charge(bytes32 digest, bytes[] calldata signatures, address challenger) private {
-        uint256 shares;
+    /// @param shares taken already
+    function _charge(bytes32 digest, bytes[] calldata signatures, address challenger, uint256 shares) private {
         for (uint256 i = 0; i < signatures.length; ++i) {
             shares += _empty(digest, ORACLE.signerOf(digest, signatures[i]));
         }
@@ -419,6 +424,8 @@ contract ReportChallenge is IReportChallenge {
     }
 
     function _empty(bytes32 digest, address member) private returns (uint256 shares) {
+        if (member == address(0) || _charged[digest][member]) return 0;
+        _charged[digest][member] = true;
         MemberBond storage bond = _bonds[member];
         shares = uint256(bond.shares) + bond.leaving;
         bond.shares = 0;

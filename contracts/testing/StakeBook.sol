@@ -29,4 +29,8 @@ contract StakeBook is IOperatorStake {
     function openCase(uint256 operator, uint256 loss, uint256 duration) external {
         BONDS.openCase(operator, loss, duration);
     }
+
+    function chargePreparation(uint256 operator) external {
+        BONDS.chargePreparation(operator);
+    }
 }

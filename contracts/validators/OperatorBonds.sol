@@ -19,7 +19,7 @@ import {BPS, GWEI} from "../libraries/Constants.sol";
 
 /// @title Operators' bonds
 /// @notice See {IOperatorBonds}.
-/// @dev sum over operators of (shares + leaving) <= slETH held; the difference is what strangers sent.
+/// @dev sum over operators of (shares + leaving) + due <= slETH held; the difference is what strangers sent.
 contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
@@ -33,9 +33,17 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         uint32 next;
     }
 
-    /// @dev 4 + 4 = 8 bytes. Both 0 where nobody pays.
+    /// @dev 4 + 4 + 12 + 12 = 32 bytes. First and last are 0 where nobody pays.
     struct Line {
         uint32 first;
+        uint32 last;
+        uint96 due; // shares taken for failed preparations whose loss no report has told yet
+        uint96 left; // shares that the newest loss has not taken, for there were too many in front
+    }
+
+    /// @dev Until when, and up to whom, {collect} goes on. 5 + 4 = 9 bytes.
+    struct Rest {
+        uint40 until; // seconds
         uint32 last;
     }
 
@@ -57,6 +65,10 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     /// @inheritdoc IOperatorBonds
     /// @dev All of them need less than three quarters of the gas that the vault gives: tests/unit/test_bonds_cover.py.
     uint256 public constant MAX_CHARGES = 40;
+    /// @dev Seconds.
+    uint256 private constant COLLECT_WINDOW = 1 days;
+    /// @inheritdoc IOperatorBonds
+    uint256 public constant MIN_RETURN = 0.1 ether;
 
     IERC20 private immutable TOKEN;
     IStakingVault private immutable VAULT;
@@ -69,6 +81,7 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     /// @inheritdoc IOperatorBonds
     address public manager;
     Line private _line;
+    Rest private _rest;
     /// @inheritdoc IOperatorBonds
     uint256 public settlementCount;
     mapping(uint256 operator => Bond) private _bonds;
@@ -174,6 +187,14 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IOperatorBonds
+    /// @dev In a case it could stand behind others, whose bonds would pay for it: its loss is known, so it is paid at once.
+    function chargePreparation(uint256 operator) external onlyCaller(manager) {
+        uint256 shares = _seize(operator, VAULT.previewWithdraw(PREPARATION));
+        _line.due = (_line.due + shares).toUint96();
+        emit PreparationCharged(operator, shares);
+    }
+
+    /// @inheritdoc IOperatorBonds
     function closeCase(uint256 operator) external {
         Entry storage entry = _entries[operator];
         if (entry.open == 0) revert CaseUnknown(operator);
@@ -189,13 +210,27 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         // within a report the vault answers with the figures from before it, by which it counts what it gets here
         uint256 total = VAULT.totalAssets();
         uint256 supply = VAULT.supply();
-        uint256 left = shares;
-        for (uint256 i = 0; i < MAX_CHARGES && left != 0; ++i) {
-            uint256 operator = _line.first;
-            if (operator == 0) break;
-            left -= _charge(operator, left, total, supply);
-        }
+        uint256 due = _line.due;
+        uint256 paid = Math.min(due, shares);
+        _line.due = uint96(due - paid); // <= due
+        (uint256 left, bool more) = _chargeLine(shares - paid, total, supply, 0);
+        _line.left = more ? uint96(Math.min(left, type(uint96).max)) : 0; // nothing reverts here
+        if (more) _rest = Rest({until: uint40(block.timestamp + COLLECT_WINDOW), last: _line.last});
         if (left != shares) TOKEN.safeTransfer(msg.sender, shares - left);
+    }
+
+    /// @inheritdoc IOperatorBonds
+    function collect() external returns (uint256 shares) {
+        address to = VAULT.cover();
+        if (to == address(0)) revert CoverMissing();
+        Rest memory rest = _rest;
+        uint256 before = block.timestamp < rest.until ? _line.left : 0;
+        (uint256 left, bool more) = _chargeLine(before, VAULT.totalAssets(), VAULT.supply(), rest.last);
+        _line.left = more ? uint96(left) : 0; // <= before
+        shares = before - left;
+        if (shares == 0) revert NothingToCollect();
+        emit Collected(to, shares);
+        TOKEN.safeTransfer(to, shares);
     }
 
     // --- Settlements ---
@@ -230,10 +265,7 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         if (to == address(0)) revert CoverMissing();
         Settlement memory settlement = _end(id);
         if (block.timestamp < settlement.executableFrom) revert StillLocked(settlement.executableFrom);
-        uint256 operator = settlement.operator;
-        bool wasEmpty = _isEmpty(operator);
-        shares = _take(operator, settlement.shares);
-        if (!wasEmpty && _isEmpty(operator) && _entries[operator].open != 0) _unlink(operator);
+        shares = _seize(settlement.operator, settlement.shares);
         emit SettlementExecuted(id, to, shares);
         TOKEN.safeTransfer(to, shares);
     }
@@ -310,10 +342,12 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     function _add(uint256 operator, uint256 shares) private {
         if (shares == 0) revert AmountMissing();
         REGISTRY.mandate(operator);
-        bool wasEmpty = _isEmpty(operator);
+        bool returns_ = _entries[operator].open != 0 && _isEmpty(operator);
+        // many with next to nothing must not stand in front of others
+        if (returns_ && shares < MIN_RETURN) revert AmountBelowMinimum(shares, MIN_RETURN);
         Bond storage bond = _bonds[operator];
         bond.shares = (bond.shares + shares).toUint96();
-        if (wasEmpty && _entries[operator].open != 0) _append(operator);
+        if (returns_) _append(operator);
         emit BondDeposited(operator, msg.sender, shares);
     }
 
@@ -326,6 +360,13 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         uint256 fromCounted = Math.min(taken, counted);
         bond.shares = uint96(counted - fromCounted); // <= counted
         bond.leaving = uint96(leaving - (taken - fromCounted)); // taken - fromCounted <= leaving
+    }
+
+    /// @dev {_take} outside the line: whoever has nothing left leaves it.
+    function _seize(uint256 operator, uint256 shares) private returns (uint256 taken) {
+        if (_isEmpty(operator)) return 0;
+        taken = _take(operator, shares);
+        if (_entries[operator].open != 0 && _isEmpty(operator)) _unlink(operator);
     }
 
     function _isEmpty(uint256 operator) private view returns (bool) {
@@ -348,6 +389,23 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     }
 
     // --- Internal: cases ---
+
+    /// @dev Charges one after the other, up to operator `last` (0: all).
+    /// @return left of `shares`
+    /// @return more where it ended because of {MAX_CHARGES}
+    function _chargeLine(uint256 shares, uint256 total, uint256 supply, uint256 last)
+        private
+        returns (uint256 left, bool more)
+    {
+        left = shares;
+        for (uint256 i = 0; left != 0; ++i) {
+            uint256 operator = _line.first;
+            if (operator == 0) return (left, false);
+            if (i == MAX_CHARGES) return (left, true);
+            left -= _charge(operator, left, total, supply);
+            if (operator == last) return (left, false);
+        }
+    }
 
     /// @dev Charges the case at the head of the line, in shares at the rate `total / supply`. What it may take is rounded
     /// up and what it took too, so that it pays less than one share more than its loss, in however many parts.

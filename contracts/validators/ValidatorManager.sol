@@ -67,9 +67,6 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     /// @inheritdoc IValidatorManager
     uint256 public constant ASK_EXPIRY = 14 days;
     /// @inheritdoc IValidatorManager
-    /// @dev The loss shows in the next report.
-    uint256 public constant PREPARATION_CASE = 7 days;
-    /// @inheritdoc IValidatorManager
     /// @dev A slashed validator loses until it is withdrawable, 8,192 epochs (36.4 days) later; then its last report is due.
     uint256 public constant SLASHING_CASE = 45 days;
     uint256 private constant FAR_FUTURE = type(uint64).max;
@@ -95,6 +92,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     mapping(bytes32 keyHash => Validator) private _validators;
     /// @inheritdoc IValidatorManager
     mapping(uint256 position => bytes32) public keyHashAt;
+    /// @inheritdoc IValidatorManager
+    mapping(bytes32 source => bytes32 target) public mergesInto;
     /// @inheritdoc IValidatorManager
     mapping(address account => bool) public isKeeper;
 
@@ -129,6 +128,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         (address allowed, bool active, uint256 cap, uint256 bond) = REGISTRY.mandate(operator);
         if (msg.sender != allowed) revert CallerNotAllowed(msg.sender, allowed);
         if (!active) revert OperatorInactive(operator);
+        // failing preparations would take the bond away from the case
+        if (BONDS.caseOf(operator).open != 0) revert CaseIsOpen(operator);
         Validator storage entry = _entry(pubkey);
         if (entry.phase != Phase.NONE) revert PubkeyUsed(pubkey);
         Stake memory stake_ = stakeOf[operator];
@@ -242,6 +243,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         for (uint256 i = 0; i < pubkeys.length; ++i) {
             uint256 owner = _requireOurs(pubkeys[i]).operator;
             if (owner != operator) revert OperatorMismatch(pubkeys[i], owner, operator);
+            uint64 amount = i < amounts.length ? amounts[i] : 0; // the gateway tells of unequal lengths
+            if (amount != 0 && amount < MIN_DEPOSIT) revert AmountBelowMinimum(amount, MIN_DEPOSIT);
         }
         GATEWAY.requestWithdrawals{value: msg.value}(pubkeys, amounts, msg.sender);
     }
@@ -255,8 +258,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         uint256 left = _missing(requestId, asked_);
         if (left == 0) revert NothingMissing();
         State memory state = _state;
-        bytes[] memory keys = new bytes[](pubkeys.length);
-        uint64[] memory amounts = new uint64[](pubkeys.length);
+        bytes[] memory keys = new bytes[](2 * pubkeys.length);
+        uint64[] memory amounts = new uint64[](2 * pubkeys.length);
         uint256 length;
         for (uint256 i = 0; i < pubkeys.length && left != 0; ++i) {
             bytes32 keyHash = keccak256(pubkeys[i]);
@@ -272,6 +275,10 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
             keys[length] = pubkeys[i];
             amounts[length++] = amount;
             emit ExitForced(requestId, entry.operator, pubkeys[i], amount);
+            if (amount != 0 || expected <= MIN_ACTIVE) continue;
+            // the consensus layer ignores an exit while parts are pending, which the operator can ask for, but not parts
+            keys[length] = pubkeys[i];
+            amounts[length++] = uint64(expected - MIN_ACTIVE); // < expected
         }
         assembly ("memory-safe") {
             mstore(keys, length) // shrink only
@@ -289,15 +296,11 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         if (from.phase != Phase.PROVEN) revert PhaseUnexpected(source, from.phase);
         if (to.phase != Phase.PROVEN) revert PhaseUnexpected(target, to.phase);
         if (keccak256(source) == keccak256(target)) revert SameValidator(source);
-        uint48 staked = from.staked;
-        from.staked = 0;
-        from.asked = 0;
-        _fill(to, target, staked);
-        if (from.operator != to.operator) {
-            stakeOf[from.operator].staked -= staked;
-            _addStake(to.operator, staked);
-        }
-        emit Consolidated(source, target, staked);
+        if (from.operator != to.operator) revert OperatorMismatch(target, to.operator, from.operator);
+        uint256 staked = uint256(from.staked) + to.staked;
+        if (staked > MAX_STAKE) revert StakeAboveMaximum(target, staked, MAX_STAKE);
+        mergesInto[keccak256(source)] = keccak256(target);
+        emit ConsolidationRequested(source, target);
         GATEWAY.requestConsolidation{value: msg.value}(source, target, msg.sender);
     }
 
@@ -341,10 +344,18 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         if (proof.record.withdrawableEpoch > epoch) revert NotWithdrawable(proof.record.withdrawableEpoch, epoch);
         uint256 balance = proofs_.verifyBalance(proof.header, proof.index, balances, balanceBranch);
         if (balance != 0) revert BalanceLeft(balance);
+        if (proof.record.slashed && !entry.slashed) revert SlashingNotProven(pubkey);
         entry.phase = Phase.GONE;
         uint256 operator = entry.operator;
         Stake storage stake_ = stakeOf[operator];
-        stake_.staked -= entry.staked;
+        Validator storage target = _validators[mergesInto[keccak256(pubkey)]];
+        if (target.phase == Phase.PROVEN) {
+            target.staked += entry.staked;
+            entry.staked = 0;
+            entry.asked = 0;
+        } else {
+            stake_.staked -= entry.staked;
+        }
         --stake_.validators;
         emit Gone(operator, pubkey);
     }
@@ -473,7 +484,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         entry.phase = phase;
         entry.endedAt = uint32(block.timestamp);
         --stakeOf[operator].prepared;
-        BONDS.openCase(operator, MIN_DEPOSIT, PREPARATION_CASE);
+        BONDS.chargePreparation(operator);
     }
 
     function _fill(Validator storage entry, bytes calldata pubkey, uint64 amount) private {

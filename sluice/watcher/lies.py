@@ -6,6 +6,7 @@ them out a person must demand them on chain.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -111,7 +112,7 @@ def _false_leaf(tree: SumTree, given: Leaves, true: Leaves, prover: Prover) -> L
     deposits, preparations = len(given.balances), len(given.balances) + len(given.deposits)
     tags = {deposits: [each.tag for each in given.deposits], preparations: list(given.preparations)}
     for start, its in tags.items():
-        for at, (one, other) in enumerate(zip(its, its[1:], strict=False), start):
+        for at, (one, other) in enumerate(pairwise(its), start):
             if one >= other:
                 pair = (tree.open(at).as_tuple(), tree.open(at + 1).as_tuple())
                 return Lie(f"leaves {at} and {at + 1} are out of order", "challengeOrder", (OPENING, OPENING), pair)

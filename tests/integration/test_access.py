@@ -84,7 +84,7 @@ OPEN: Mapping[str, set[str]] = {
         f"challengeMissingDeposit({REPORT},bytes[],{OPENING}[],{EVIDENCE},uint256)",
         f"challengeMissingPreparation({REPORT},bytes[],{OPENING}[],bytes32)",
         f"challengeOrder({REPORT},bytes[],{OPENING},{OPENING})",
-        "charge(bytes32,bytes[])",
+        "charge(bytes32,bytes[],address[])",
         f"conclude({REPORT},uint256)",
         f"demand({REPORT},uint256)",
         "deposit(address,uint256)",
@@ -113,6 +113,7 @@ OPEN: Mapping[str, set[str]] = {
     },
     "OperatorBonds": {
         "closeCase(uint256)",
+        "collect()",
         "deposit(uint256,uint256)",
         "depositEther(uint256)",
         "depositWithPermit(uint256,uint256,uint256,bytes)",
@@ -274,9 +275,10 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("ValidatorManager", "requestOwnExits(uint256,bytes[],uint64[])"),
     ):
         table[name, signature] = nobody
-    table["OperatorBonds", "openCase(uint256,uint256,uint256)"] = error(
-        "CallerNotAllowed(address,address)", stranger, protocol.bonds.manager()
-    )
+    for signature in ("openCase(uint256,uint256,uint256)", "chargePreparation(uint256)"):
+        table["OperatorBonds", signature] = error(
+            "CallerNotAllowed(address,address)", stranger, protocol.bonds.manager()
+        )
 
     for name in (
         "labelRole(uint64,string)",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil, floor
 
+import ape
 import pytest
 
 from tests.bonding import (
@@ -528,5 +529,58 @@ def test_F7_more_operators_at_fault_than_one_loss_is_taken_from(protocol, bonds,
     assert len([event for event in tx.events if event.event_name == "CaseCharged"]) == 40
     assert line(protocol) == operators[40:]
     assert all(held(protocol, operator) == shares for operator in operators[40:])
-    report_as_oracle(protocol, gain=-90 * ETHER)
+    # whoever stands behind them is not spared: anybody goes on where the report stopped
+    fund = protocol.cover
+    before = token.balanceOf(fund)
+    tx = bonds.collect(sender=protocol.actors.stranger)
     assert line(protocol) == []
+    assert token.balanceOf(fund) - before == tx.return_value > 9 * ETHER
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=protocol.actors.stranger)
+
+
+def test_collecting_ends_with_who_was_in_line_then_and_after_a_day(protocol, bonds, vault, token, book, staker):
+    """INV-BND-10: a later fault is not asked for an older loss."""
+    operators = [register(protocol, staker) for _ in range(43)]
+    token.approve(bonds, 43 * ETHER, sender=staker)
+    for operator in operators:
+        bonds.deposit(operator, ETHER, sender=staker)
+    for operator in operators[:42]:
+        open_case(protocol, book, operator, ETHER // 100)
+    stranger = protocol.actors.stranger
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=stranger)
+    report_as_oracle(protocol, gain=-90 * ETHER)
+    open_case(protocol, book, operators[42], 100 * ETHER)
+    assert line(protocol) == operators[40:]
+    snapshot = ape.chain.snapshot()
+    bonds.collect(sender=stranger)
+    assert line(protocol) == [operators[42]]
+    assert held(protocol, operators[42]) == ETHER
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=stranger)
+    ape.chain.restore(snapshot)
+    warp_to(now() + DAY)
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=stranger)
+    # a loss without more than forty leaves nothing to collect
+    report_as_oracle(protocol, gain=-ETHER // 100)
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=stranger)
+
+
+def test_nobody_comes_back_into_the_line_with_next_to_nothing(protocol, bonds, token, book, operators, staker):
+    """Forty such would stand in front of everybody else."""
+    operator = operators[0]
+    token.approve(bonds, 9 * ETHER, sender=staker)
+    least = bonds.MIN_RETURN()
+    assert least == ETHER // 10
+    bonds.deposit(operator, 1, sender=staker)  # without a case nobody stands anywhere
+    open_case(protocol, book, operator, 5 * ETHER)
+    report_as_oracle(protocol, gain=-GWEI)
+    assert held(protocol, operator) == 0
+    with reverts(bonds.AmountBelowMinimum, shares=least - 1, minimum=least):
+        bonds.deposit(operator, least - 1, sender=staker)
+    bonds.deposit(operator, least, sender=staker)
+    bonds.deposit(operator, 1, sender=staker)
+    assert line(protocol) == [operator]

@@ -69,6 +69,7 @@ class Model:
     proposed: int = 0
     paid_out: int = 0
     settled: int = 0
+    due: int = 0
 
     def sort(self, operator: int) -> None:
         """INV-BND-08: in the line exactly while there is a case and something to take."""
@@ -80,9 +81,17 @@ class Model:
             self.line.remove(operator)
 
     def deposit(self, operator: int, shares: int) -> None:
+        one = self.operators[operator]
         if shares == 0:
             raise Refused("AmountMissing")
-        self.operators[operator].shares += shares
+        if one.open and not one.held and shares < ETHER // 10:
+            raise Refused("AmountBelowMinimum")
+        one.shares += shares
+        self.sort(operator)
+
+    def charge_preparation(self, operator: int, rate: Fraction) -> None:
+        """INV-BND-09: at once, so that it stands in no line."""
+        self.due += self.operators[operator].take(ceil(ETHER / rate))
         self.sort(operator)
 
     def request(self, operator: int, shares: int, rate: Fraction, at: int) -> None:
@@ -134,7 +143,9 @@ class Model:
 
     def cover(self, asked: int, rate: Fraction) -> int:
         """INV-BND-05, INV-BND-06"""
-        left = asked
+        paid = min(self.due, asked)
+        self.due -= paid
+        left = asked - paid
         for operator in list(self.line)[:MAX_CHARGES]:
             if not left:
                 break
@@ -359,6 +370,14 @@ class BondMachine(RuleBasedStateMachine):
         )
 
     @rule(operator=operators)
+    def preparation_fails(self, operator: int) -> None:
+        w = self.world
+        self.attempt(
+            lambda: self.model.charge_preparation(operator, self.rate),
+            lambda: w.book.chargePreparation(operator, sender=w.user),
+        )
+
+    @rule(operator=operators)
     def close_case(self, operator: int) -> None:
         w = self.world
         counted = w.core.vault.referenceTime()
@@ -440,13 +459,14 @@ class BondMachine(RuleBasedStateMachine):
         """INV-BND-01"""
         if hasattr(self, "world"):
             token, model = self.world.core.token, self.model
-            assert token.balanceOf(self.world.bonds) == sum(o.held for o in model.operators.values()) + self.gifts
+            held = sum(o.held for o in model.operators.values()) + model.due
+            assert token.balanceOf(self.world.bonds) == held + self.gifts
             assert token.balanceOf(self.world.rewards) == model.paid_out
             assert token.balanceOf(self.world.cover) == model.settled
 
 
 def test_F1_bonds_do_what_the_model_foretells(protocol):
-    """INV-BND-01 to INV-BND-06 and INV-BND-08, through random lives of four operators."""
+    """INV-BND-01 to INV-BND-06, INV-BND-08 and INV-BND-09, through random lives of four operators."""
     deep = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
     run_state_machine_as_test(
         BondMachine,

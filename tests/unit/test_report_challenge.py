@@ -449,7 +449,7 @@ def test_only_the_newest_report_is_judged(protocol, committee, challenge, strang
     with reverts(challenge.NotNewest):
         challenge.challengeLeaf(report, signatures, opening, evidence, sender=stranger)
     with reverts(challenge.NotDisproved):
-        challenge.charge(protocol.oracle.digest(report), signatures, sender=stranger)
+        challenge.charge(protocol.oracle.digest(report), signatures, [], sender=stranger)
 
 
 # --- Who answers ---
@@ -462,12 +462,49 @@ def test_signatures_that_come_later_are_charged_too(protocol, committee, challen
     challenge.challengeLeaf(report, [], opened(tree, 1), committee.balance(committee.keys[1]), sender=stranger)
     assert protocol.token.balanceOf(stranger) == 0
     digest_ = protocol.oracle.digest(report)
-    challenge.charge(digest_, signatures[:2], sender=protocol.actors.other)
+    challenge.charge(digest_, signatures[:2], [], sender=protocol.actors.other)
     assert protocol.token.balanceOf(stranger) == 2 * BOND // 10
-    challenge.charge(digest_, [*signatures, *signatures], sender=protocol.actors.other)
+    challenge.charge(digest_, [*signatures, *signatures], [], sender=protocol.actors.other)
     assert protocol.token.balanceOf(stranger) == 5 * BOND // 10
-    challenge.charge(digest_, signatures, sender=protocol.actors.other)
+    challenge.charge(digest_, signatures, [], sender=protocol.actors.other)
     assert protocol.token.balanceOf(stranger) == 5 * BOND // 10
+
+
+def test_new_bond_does_not_answer_for_an_old_report(protocol, committee, challenge, stranger):
+    """Who has paid for a report has paid: else nobody could ever fill a bond again."""
+    who = protocol.actors
+    tree = forged(committee, 1, None, 33 * ETHER)
+    report, signatures = lie(committee, tree)
+    challenge.challengeLeaf(report, signatures, opened(tree, 1), committee.balance(committee.keys[1]), sender=stranger)
+    before = protocol.token.balanceOf(stranger)
+    for member in who.members[:5]:
+        assert challenge.bondOf(member).shares == 0
+        challenge.depositEther(member, value=2 * BOND, sender=who.staker)
+    held = [challenge.bondOf(member).shares for member in who.members[:5]]
+    tx = challenge.charge(protocol.oracle.digest(report), signatures, who.members[:5], sender=stranger)
+    assert not [event for event in tx.events if event.event_name == "BondCharged"]
+    assert [challenge.bondOf(member).shares for member in who.members[:5]] == held
+    assert protocol.token.balanceOf(stranger) == before
+    protocol.as_governor(protocol.oracle.resume)
+
+
+def test_voter_who_is_no_member_any_more_answers(protocol, committee, challenge, stranger):
+    who = protocol.actors
+    tree = forged(committee, 1, None, 33 * ETHER)
+    given = committee.report(tree)
+    for key in who.keys[:5]:
+        protocol.oracle.vote(given.as_tuple(), sender=key)
+    evidence = committee.balance(committee.keys[1])
+    gone = who.members[0]
+    protocol.as_governor(protocol.oracle.removeMember, gone, 5)
+    challenge.challengeLeaf(given.as_tuple(), [], opened(tree, 1), evidence, sender=stranger)
+    assert challenge.bondOf(gone).shares != 0
+    digest_ = protocol.oracle.digest(given.as_tuple())
+    before = protocol.token.balanceOf(stranger)
+    challenge.charge(digest_, [], [who.members[8], gone], sender=who.other)
+    assert challenge.bondOf(gone).shares == 0
+    assert challenge.bondOf(who.members[8]).shares != 0, "it did not vote"
+    assert protocol.token.balanceOf(stranger) > before
 
 
 def test_key_that_was_rotated_answers(protocol, committee, challenge, stranger):
@@ -526,7 +563,7 @@ def test_signatures_of_nobody_and_of_something_else_charge_nobody(protocol, comm
     )
     assert not [event for event in tx.events if event.event_name == "BondCharged"]
     with reverts(protocol.oracle.SignatureInvalid, index=0):
-        challenge.charge(protocol.oracle.digest(report), [b"\0" * 65], sender=stranger)
+        challenge.charge(protocol.oracle.digest(report), [b"\0" * 65], [], sender=stranger)
 
 
 def test_without_a_cover_fund_the_rest_stays(protocol, committee, challenge, stranger):
@@ -710,7 +747,7 @@ def test_root_that_nobody_can_open_falls_without_charge(protocol, committee, cha
     assert protocol.vault.unvested() < 10**9
     assert all(challenge.bondOf(member).shares == BOND for member in protocol.actors.members)
     with reverts(challenge.NotDisproved):
-        challenge.charge(digest_, [], sender=stranger)
+        challenge.charge(digest_, [], [], sender=stranger)
 
 
 def test_asker_that_takes_no_ether_keeps_no_report_alive(protocol, committee, challenge, stranger):

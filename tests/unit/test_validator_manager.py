@@ -10,7 +10,7 @@ import pytest
 from eth_utils import keccak
 
 from sluice.beacon import proofs
-from tests.bonding import bond, register
+from tests.bonding import bond, held, line, register
 from tests.helpers import DAY, next_at, now, report_as_oracle, stake, warp_to
 from tests.made import ETHER, Beacon, MadeValidator, proof_of, prove, pubkey_of, publish
 from tests.reverts import reverts
@@ -65,6 +65,13 @@ class Ours:
     def proof(self, key: bytes, slot: int = 1) -> tuple[Any, ...]:
         tree = self.beacon.tree(slot)
         return proof_of(tree, self.beacon.index(key), publish(self.protocol, tree, now()))
+
+    def gone(self, key: bytes) -> None:
+        """Withdrawable and empty, and proven to be."""
+        self.beacon.change(key, exit=0, withdrawable=0, balance=0, effective=0)
+        tree = self.beacon.tree(1)
+        balance = proofs.balance_proof(tree, self.beacon.index(key))
+        self.manager.proveGone(self.proof(key), balance.balances, balance.branch, sender=self.who.stranger)
 
     def top_up(self, *items: tuple[bytes, int]) -> Any:
         return self.manager.stake([(key, amount) for key, amount in items], sender=self.who.depositor)
@@ -256,23 +263,78 @@ def test_B1_front_run_credentials_cost_the_operator_and_nobody_else(protocol, ou
         manager.prove(proof, sender=stranger)
     with reverts(manager.PhaseUnexpected, pubkey=key, phase=PREPARED):
         ours.top_up((key, ETHER))
+    rate, held = protocol.vault.rate(), protocol.bonds.bondOf(ours.operator).shares
+    owed = -(-(WEI**2) // rate)
     at = next_at(now() + 5)
     tx = manager.refuse(proof, sender=stranger)
     assert tx.events == [
         manager.Refused(ours.operator, key, wrong),
-        protocol.bonds.CaseOpened(ours.operator, WEI, WEI, at + 7 * DAY),
+        protocol.bonds.PreparationCharged(ours.operator, owed),
     ]
+    assert held - protocol.bonds.bondOf(ours.operator).shares == owed
+    assert tuple(protocol.bonds.caseOf(ours.operator)) == (0, 0)
     entry = ours.entry(key)
     assert (entry.phase, entry.endedAt, entry.provenAt) == (REFUSED, at, 0)
     assert ours.stake_of() == (0, 0, 0)
     for call in (manager.prove, manager.refuse):
         with reverts(manager.PhaseUnexpected, pubkey=key, phase=REFUSED):
             call(proof, sender=stranger)
-    # the report that no longer counts it is paid by the bond: nobody's rate moves
-    rate, held = protocol.vault.rate(), protocol.bonds.bondOf(ours.operator).shares
+    # the report that no longer counts it is paid by that: nobody's rate moves
+    tx = report_as_oracle(protocol, gain=-WEI)
+    (covered,) = [event for event in tx.events if event.event_name == "LossCovered"]
+    assert (covered.module, covered.shares) == (protocol.bonds.address, owed)
+    assert protocol.vault.rate() == rate
+    assert held - protocol.bonds.bondOf(ours.operator).shares == owed
+
+
+def test_B1_an_ether_of_bond_is_good_for_one_preparation(protocol, ours, manager, stranger):
+    """Keys that exist with other credentials can be prepared and refused in one breath: each costs an ether of bond."""
+    thief = ours.who.treasury
+    operator = register(protocol, thief)
+    bond(protocol, operator, WEI + 10**9, ours.who.staker)
+    keys = [pubkey_of(f"thief {n}") for n in range(2)]
+    for key in keys:
+        ours.appear(key, credentials=FOREIGN, balance=32 * ETHER, effective=32 * ETHER)
+    manager.prepare(operator, keys[0], SIGNATURE, sender=thief)
+    with reverts(protocol.bonds.BondTooLow, operator=operator):
+        manager.prepare(operator, keys[1], SIGNATURE, sender=thief)
+    manager.refuse(ours.proof(keys[0]), sender=thief)
+    with reverts(protocol.bonds.BondTooLow, operator=operator):
+        manager.prepare(operator, keys[1], SIGNATURE, sender=thief)
+    rate = protocol.vault.rate()
     report_as_oracle(protocol, gain=-WEI)
     assert protocol.vault.rate() == rate
-    assert held - protocol.bonds.bondOf(ours.operator).shares == -(-(WEI**2) // rate)
+
+
+def test_F1_failed_preparations_are_paid_by_their_operator_and_stand_in_front_of_nobody(protocol, ours, manager):
+    """An older case of somebody else pays nothing for them, and they hide nobody who was slashed."""
+    victim, thief = ours.operator, ours.who.treasury
+    key = ours.proven("victim", 999 * ETHER)
+    ours.beacon.change(key, slashed=True, exit=5)
+    manager.proveSlashed(ours.proof(key), sender=ours.who.stranger)
+    operator = register(protocol, thief)
+    bond(protocol, operator, 20 * WEI, ours.who.staker)
+    for n in range(15):
+        foreign = pubkey_of(f"thief {n}")
+        ours.appear(foreign, credentials=FOREIGN)
+        manager.prepare(operator, foreign, SIGNATURE, sender=thief)
+        manager.refuse(ours.proof(foreign), sender=thief)
+    before, rate = held(protocol, victim), protocol.vault.rate()
+    report_as_oracle(protocol, gain=-15 * WEI, faults=15 * ETHER)
+    assert (held(protocol, victim), protocol.vault.rate()) == (before, rate)
+    assert line(protocol) == [victim]
+    # what the slashing costs the victim pays, to the wei
+    report_as_oracle(protocol, gain=-7 * WEI, faults=7 * ETHER)
+    assert (before - held(protocol, victim), protocol.vault.rate()) == (-(-7 * WEI**2 // rate), rate)
+
+
+def test_F1_no_new_key_while_a_case_is_open(protocol, ours, manager):
+    """Preparations that fail on purpose would carry the bond to where the case does not reach it."""
+    key = ours.proven("a", 99 * ETHER)
+    ours.beacon.change(key, slashed=True, exit=5)
+    manager.proveSlashed(ours.proof(key), sender=ours.who.stranger)
+    with reverts(manager.CaseIsOpen, operator=ours.operator):
+        ours.prepare("b")
 
 
 def test_refuse_needs_other_credentials(ours, manager, stranger):
@@ -303,6 +365,7 @@ def test_proofs_are_checked(protocol, ours, manager, stranger):
 def test_B5_preparation_that_nobody_proves_is_abandoned(protocol, ours, manager, stranger):
     at = next_at(now() + 5)
     key = ours.prepare("a")
+    owed = -(-(WEI**2) // protocol.vault.rate())
     warp_to(at + ABANDON - 2)
     with reverts(manager.NotAbandonedYet):
         next_at(at + ABANDON - 1)
@@ -311,7 +374,7 @@ def test_B5_preparation_that_nobody_proves_is_abandoned(protocol, ours, manager,
     tx = manager.abandon(key, sender=stranger)
     assert tx.events == [
         manager.Abandoned(ours.operator, key),
-        protocol.bonds.CaseOpened(ours.operator, WEI, WEI, at + ABANDON + 7 * DAY),
+        protocol.bonds.PreparationCharged(ours.operator, owed),
     ]
     with reverts(manager.PhaseUnexpected, pubkey=key, phase=ABANDONED):
         manager.abandon(key, sender=stranger)
@@ -434,6 +497,10 @@ def test_keeper_and_operator_ask_for_exits(protocol, ours, manager, stranger):
     assert EXITS.waiting == [exit_of(protocol.gateway, keys[0], 0), exit_of(protocol.gateway, keys[1], 3 * ETHER)]
     assert ours.who.depositor.balance == before - 2 - tx.total_fees_paid, "what is beyond the fees comes back"
     manager.requestOwnExits(ours.operator, keys[:1], [ETHER], sender=ours.who.other, value=1)
+    with reverts(manager.AmountBelowMinimum, amount=ETHER - 1, minimum=ETHER):  # parts that wait keep exits away
+        manager.requestOwnExits(ours.operator, keys, [0, ETHER - 1], sender=ours.who.other, value=2)
+    with reverts(protocol.gateway.LengthMismatch):
+        manager.requestOwnExits(ours.operator, keys, [0], sender=ours.who.other, value=2)
     assert len(EXITS.waiting) == 3
     assert manager.asked() == 0, "only what is forced is waited for"
     with reverts(manager.CallerNotAllowed, caller=stranger, allowed=ours.who.other):
@@ -471,15 +538,31 @@ def test_consolidation_moves_the_stake(protocol, ours, manager):
             manager.consolidate(source, target, sender=keeper, value=1)
     with reverts(manager.KeeperUnknown, caller=who.other):
         manager.consolidate(a, b, sender=who.other, value=1)
+    with reverts(manager.OperatorMismatch, pubkey=pubkey_of("z"), operator=other, expected=ours.operator):
+        manager.consolidate(a, pubkey_of("z"), sender=keeper, value=1)
     tx = manager.consolidate(a, b, sender=keeper, value=1)
-    assert tx.events.filter(manager.Consolidated) == [manager.Consolidated(a, b, 40 * ETHER)]
+    assert tx.events.filter(manager.ConsolidationRequested) == [manager.ConsolidationRequested(a, b)]
     assert MOVES.waiting == [bytes.fromhex(protocol.gateway.address[2:]) + a + b]
-    assert (ours.entry(a).staked, ours.entry(b).staked) == (0, 50 * ETHER)
+    assert manager.mergesInto(keccak(a)) == keccak(b)
+    # the consensus layer may ignore it: until the source is gone everything counts where it was
+    assert (ours.entry(a).staked, ours.entry(b).staked) == (40 * ETHER, 10 * ETHER)
     assert ours.stake_of() == (50 * ETHER, 0, 2)
-    manager.consolidate(b, pubkey_of("z"), sender=keeper, value=1)
-    assert (ours.stake_of(), ours.stake_of(other)) == ((0, 0, 2), (51 * ETHER, 0, 1))
-    with reverts(protocol.bonds.BondTooLow):
-        ours.top_up((pubkey_of("z"), 50 * ETHER))
+    ours.gone(a)
+    assert (ours.entry(a).staked, ours.entry(b).staked) == (0, 50 * ETHER)
+    assert ours.stake_of() == (50 * ETHER, 0, 1)
+    ours.gone(b)
+    assert ours.stake_of() == (0, 0, 0)
+
+
+def test_stake_of_a_source_whose_target_leaves_is_gone_with_it(ours, manager):
+    """The ether lies with the target, and comes back with its exit."""
+    a, b = ours.proven("a", 39 * ETHER), ours.proven("b", 9 * ETHER)
+    manager.consolidate(a, b, sender=ours.who.depositor, value=1)
+    ours.beacon.change(b, exit=5)
+    manager.proveExiting(ours.proof(b), sender=ours.who.stranger)
+    ours.gone(a)
+    assert ours.entry(b).staked == 10 * ETHER
+    assert ours.stake_of() == (10 * ETHER, 0, 1)
 
 
 # --- forceExits ---
@@ -530,7 +613,11 @@ def test_forced_exits_in_the_order_of_proving(protocol, ours, manager, stranger,
         manager.ExitForced(1, ours.operator, a, 0),
         manager.ExitForced(1, ours.operator, b, part),
     ]
-    assert EXITS.waiting == [exit_of(protocol.gateway, a, 0), exit_of(protocol.gateway, b, part)]
+    assert EXITS.waiting == [
+        exit_of(protocol.gateway, a, 0),
+        exit_of(protocol.gateway, a, 68 * ETHER),  # honoured where parts are pending, for then the exit is not
+        exit_of(protocol.gateway, b, part),
+    ]
     assert [ours.entry(key).phase for key in three] == [ASKED, PROVEN, PROVEN]
     assert [ours.entry(key).asked for key in three] == [0, part, 0]
     assert (manager.asked(), manager.missing(1), manager.exitCursor()) == (missing, 0, 2)

@@ -73,6 +73,7 @@ class Entry:
 class Operator:
     active: bool = True
     bond: int = 0  # shares that count
+    leaving: int = 0  # shares
     case: int = 0  # wei
     closes: int = 0
 
@@ -89,6 +90,7 @@ class Model:
     asks: list[list[int]] = field(default_factory=list)
     """Halves of the time that forced exits are waited for: when it began, gwei that are still to come."""
     received: int = 0
+    merges: dict[bytes, bytes] = field(default_factory=dict)
 
     # --- Sums ---
 
@@ -113,6 +115,7 @@ class Model:
     def prepare(self, operator: int, key: bytes, rate: Fraction, depositable: int, at: int) -> None:
         entry = self.entries[key]
         refuse_if(not self.operators[operator].active, "OperatorInactive")
+        refuse_if(self.operators[operator].case > 0, "CaseIsOpen")
         refuse_if(entry.phase != NONE, "PubkeyUsed")
         entry.operator, entry.phase, entry.prepared_at, entry.staked = operator, PREPARED, at, ETHER
         self.require_room(operator, rate)
@@ -128,21 +131,25 @@ class Model:
         entry.index, entry.proven_at = index, at
         self.order.append(key)
 
-    def end_preparation(self, entry: Entry, phase: int, at: int) -> None:
+    def end_preparation(self, entry: Entry, phase: int, rate: Fraction, at: int) -> None:
+        """1 ether of the bond goes at once: of what counts, then of what leaves."""
         entry.phase, entry.ended_at = phase, at
-        self.open_case(entry.operator, ETHER, 7 * DAY, at)
+        one, owed = self.operators[entry.operator], ceil(WEI / rate)
+        counted = min(one.bond, owed)
+        one.bond -= counted
+        one.leaving -= min(one.leaving, owed - counted)
 
-    def refuse(self, key: bytes, seen: MadeValidator, ours: bytes, at: int) -> None:
+    def refuse(self, key: bytes, seen: MadeValidator, ours: bytes, rate: Fraction, at: int) -> None:
         entry = self.entries[key]
         refuse_if(entry.phase != PREPARED, "PhaseUnexpected")
         refuse_if(seen.credentials == ours, "CredentialsMatch")
-        self.end_preparation(entry, REFUSED, at)
+        self.end_preparation(entry, REFUSED, rate, at)
 
-    def abandon(self, key: bytes, at: int) -> None:
+    def abandon(self, key: bytes, rate: Fraction, at: int) -> None:
         entry = self.entries[key]
         refuse_if(entry.phase != PREPARED, "PhaseUnexpected")
         refuse_if(at < entry.prepared_at + ABANDON, "NotAbandonedYet")
-        self.end_preparation(entry, ABANDONED, at)
+        self.end_preparation(entry, ABANDONED, rate, at)
 
     def stake(self, items: Sequence[tuple[bytes, int]], rate: Fraction, depositable: int) -> None:
         refuse_if(not items, "EmptyBatch")
@@ -161,14 +168,13 @@ class Model:
         refuse_if(not self.operators[operator].active, "OperatorInactive")
         self.require_room(operator, rate)
 
-    def consolidate(self, source: bytes, target: bytes, rate: Fraction) -> None:
+    def consolidate(self, source: bytes, target: bytes) -> None:
         of, to = self.entries[source], self.entries[target]
         refuse_if(of.phase != PROVEN or to.phase != PROVEN, "PhaseUnexpected")
         refuse_if(source == target, "SameValidator")
+        refuse_if(of.operator != to.operator, "OperatorMismatch")
         refuse_if(of.staked + to.staked > 2_048 * ETHER, "StakeAboveMaximum")
-        to.staked, of.staked, of.asked = to.staked + of.staked, 0, 0
-        if of.operator != to.operator:
-            self.require_may_grow(to.operator, rate)
+        self.merges[source] = target
 
     # --- What proofs show ---
 
@@ -198,7 +204,11 @@ class Model:
         entry = self.ours(key)
         refuse_if(seen.withdrawable > epoch, "NotWithdrawable")
         refuse_if(seen.balance != 0, "BalanceLeft")
+        refuse_if(seen.slashed and not entry.slashed, "SlashingNotProven")
         entry.phase = GONE
+        target = self.entries[self.merges[key]] if key in self.merges else Entry()
+        if target.phase == PROVEN:
+            target.staked, entry.staked, entry.asked = target.staked + entry.staked, 0, 0
 
     # --- Forced exits ---
 
@@ -240,6 +250,8 @@ class Model:
             else:
                 part, entry.phase = rest, ASKED
                 asked.append((key, 0))
+                if rest > 32 * ETHER:  # where parts are pending, the exit is ignored and this is not
+                    asked.append((key, rest - 32 * ETHER))
             entry.asked_at = at
             self.asks[-1][1] += part
             left -= part
@@ -447,7 +459,8 @@ class ManagerMachine(RuleBasedStateMachine):
         if seen is not None:
             proof = self.proof(key)[0]
             self.attempt(
-                lambda m: m.refuse(key, seen, self.ours, self.now), lambda: w.manager.refuse(proof, sender=w.stranger)
+                lambda m: m.refuse(key, seen, self.ours, self.rate, self.now),
+                lambda: w.manager.refuse(proof, sender=w.stranger),
             )
 
     @rule(data=st.data(), late=st.booleans())
@@ -458,7 +471,7 @@ class ManagerMachine(RuleBasedStateMachine):
 
     def drop(self, key: bytes) -> None:
         w = self.world
-        self.attempt(lambda m: m.abandon(key, self.now), lambda: w.manager.abandon(key, sender=w.stranger))
+        self.attempt(lambda m: m.abandon(key, self.rate, self.now), lambda: w.manager.abandon(key, sender=w.stranger))
 
     @rule(count=st.integers(1, 2), operator=operators)
     def several_work(self, count: int, operator: int) -> None:
@@ -484,7 +497,7 @@ class ManagerMachine(RuleBasedStateMachine):
     def consolidate(self, data: Any) -> None:
         w, source, into = self.world, self.pick(data, PROVEN), self.pick(data, PROVEN)
         self.attempt(
-            lambda m: m.consolidate(source, into, self.rate),
+            lambda m: m.consolidate(source, into),
             lambda: w.manager.consolidate(source, into, sender=w.governance, value=WEI),
         )
 
@@ -498,9 +511,15 @@ class ManagerMachine(RuleBasedStateMachine):
     @rule(operator=operators, shares=st.integers(1, 5 * WEI))
     def bond(self, operator: int, shares: int) -> None:
         shares = min(shares, int(self.world.core.token.balanceOf(self.world.user)))
-        if shares:
-            self.world.bonds.deposit(operator, shares, sender=self.world.user)
-            self.model.operators[operator].bond += shares
+        if not shares:
+            return
+
+        def foretold(model: Model) -> None:
+            one = model.operators[operator]
+            refuse_if(one.case > 0 and one.bond + one.leaving == 0 and shares < WEI // 10, "AmountBelowMinimum")
+            one.bond += shares
+
+        self.attempt(foretold, lambda: self.world.bonds.deposit(operator, shares, sender=self.world.user))
 
     @rule(operator=operators, tenths=st.integers(1, 10))
     def take_bond_out(self, operator: int, tenths: int) -> None:
@@ -512,6 +531,7 @@ class ManagerMachine(RuleBasedStateMachine):
             refuse_if(shares == 0, "AmountMissing")
             refuse_if(counted - shares < model.required(operator, self.rate), "BondTooLow")
             model.operators[operator].bond -= shares
+            model.operators[operator].leaving += shares
 
         self.attempt(foretold, lambda: w.bonds.requestWithdrawal(operator, shares, sender=w.managers[operator]))
 
@@ -637,7 +657,7 @@ class ManagerMachine(RuleBasedStateMachine):
             assert manager.stakeOf(operator) == model.stake_of(operator), operator
             assert self.world.bonds.required(operator) == model.required(operator, self.rate), operator
             assert self.world.bonds.caseOf(operator) == (one.case, one.closes), operator
-            assert self.world.bonds.bondOf(operator)[0] == one.bond, operator
+            assert self.world.bonds.bondOf(operator)[:2] == (one.bond, one.leaving), operator
         for key, entry in model.entries.items():
             assert manager.validator(key) == entry.as_tuple()
             assert entry.asked <= max(0, entry.staked - 32 * ETHER)
