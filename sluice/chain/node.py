@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -179,18 +179,28 @@ def _log(item: dict[str, Any]) -> Log:
 
 @dataclass
 class LogCursor:
-    """Reads an event's logs on and on: those of the newest blocks again, which a reorganisation can replace."""
+    """Reads an event's logs on and on: those of the newest blocks again, which a reorganisation can replace. Where it
+    fails in between, it goes on from there.
+    """
 
     address: str
     topic: bytes
-    first: int
-    """Block."""
+    start: int
+    """Block; before it there is nothing."""
+    logs: list[Log] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._next = self.start
 
     def read(self, node: Node, last: int) -> list[Log]:
-        """Up to block ``last``, in order."""
-        found = get_logs(node, self.address, [self.topic], self.first, last)
-        self.first = max(self.first, last + 1 - REORGANISED)
-        return found
+        """All up to block ``last``, in order."""
+        for start in range(self._next, last + 1, LOG_RANGE):
+            end = min(start + LOG_RANGE - 1, last)
+            found = get_logs(node, self.address, [self.topic], start, end)
+            self.logs = [*(log for log in self.logs if log.block < start), *found]
+            self._next = end + 1
+        self._next = max(self.start, self._next - REORGANISED)
+        return [log for log in self.logs if log.block <= last]
 
 
 def call(

@@ -59,10 +59,17 @@ class Sender:
 
     def simulate(self, to: str, data: bytes, value: int = 0) -> int:
         """Gas that it takes in the newest block; raises :class:`WouldRevertError`."""
+        self.try_call(to, data, value)
+        return int(self._request("eth_estimateGas", to, data, value), 16)
+
+    def try_call(self, to: str, data: bytes, value: int = 0) -> None:
+        """Raises :class:`WouldRevertError`; takes no ether."""
+        self._request("eth_call", to, data, value, "latest")
+
+    def _request(self, method: str, to: str, data: bytes, value: int, *more: str) -> Any:  # noqa: ANN401 - JSON
         call = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
         try:
-            self.node.request("eth_call", call, "latest")
-            return int(self.node.request("eth_estimateGas", call), 16)
+            return self.node.request(method, call, *more)
         except NodeError as error:
             if error.code != REVERTED and not error.data and "revert" not in str(error).lower():
                 raise  # the node has trouble of its own; that says nothing about the transaction

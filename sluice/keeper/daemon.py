@@ -87,7 +87,6 @@ class KeeperDaemon:
     service: Service = field(init=False)
     _pubkeys: dict[bytes, bytes] = field(default_factory=dict)
     _deposits: LogCursor = field(init=False)
-    _keepers: dict[str, bool] = field(default_factory=dict)
     _changes: LogCursor = field(init=False)
 
     @classmethod
@@ -245,11 +244,11 @@ class KeeperDaemon:
         what was sent in it to arrive.
         """
         newest = get_block(self.node)
-        for log in self._changes.read(self.node, newest.number):
-            self._keepers["0x" + log.topics[1][12:].hex()] = bool(int.from_bytes(log.data, "big"))
+        changes = self._changes.read(self.node, newest.number)
+        known = {"0x" + log.topics[1][12:].hex(): bool(int.from_bytes(log.data, "big")) for log in changes}
         if self.key is None:
             return True
-        keepers = sorted(each for each, is_keeper in self._keepers.items() if is_keeper)
+        keepers = sorted(each for each, is_keeper in known.items() if is_keeper)
         own = self.key.address.lower()
         if own not in keepers:
             self.log.info("no keeper's key: it neither tops up nor asks for exits", key=self.key.address)

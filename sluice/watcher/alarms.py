@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import httpx
 from eth_abi.exceptions import DecodingError
 
 from sluice.chain.node import HttpNode, NodeError, call, call_many, get_block
@@ -15,7 +16,10 @@ ONE: Final = 10**18
 REQUEST: Final = "(address,uint256,uint256,uint256,bool,bool)"
 BOND: Final = "(uint96,uint96,uint40,uint32)"
 ROUND: Final = ("uint80", "int256", "uint256", "uint256", "uint80")
+BEHIND: Final = 900
+"""Seconds."""
 KINDS: Final = (
+    "node behind",
     "oracle halted",
     "no report",
     "slashing not counted",
@@ -37,13 +41,15 @@ class Bounds:
     price_hours: float
 
 
-def find_alarms(node: HttpNode, contracts: Contracts, bounds: Bounds) -> list[tuple[str, str]]:
-    """What sounds, of :data:`KINDS`, each with words for a person."""
+def find_alarms(node: HttpNode, contracts: Contracts, bounds: Bounds, clock: float) -> list[tuple[str, str]]:
+    """What sounds, of :data:`KINDS`, each with words for a person. ``clock`` is the time outside the chain."""
     now = get_block(node).timestamp
     (halted,) = call(node, contracts.oracle, "halted()", returns=["bool"])
     (newest, _) = call(node, contracts.vault, "lastReport()", returns=["uint256", "uint256"])
     (pending,) = call(node, contracts.vault, "slashingPendingUntil()", returns=["uint256"])
     found = []
+    if clock - now > BEHIND:
+        found.append(("node behind", f"the node's newest block is {(clock - now) / 60:.0f} minutes old"))
     if halted:
         found.append(("oracle halted", "oracle halted"))
     if now - newest > bounds.stale_hours * HOUR:
@@ -85,10 +91,10 @@ def _price_alarms(node: HttpNode, contracts: Contracts, feed: str, now: int, bou
     try:
         (decimals,) = call(node, feed, "decimals()", returns=["uint8"])
         _, answer, _, updated, _ = call(node, feed, "latestRoundData()", returns=ROUND)
-    except (NodeError, DecodingError) as error:
+    except (NodeError, DecodingError, httpx.HTTPError) as error:
         return [("no price", f"no price of {feed}: {error}")]
-    if answer <= 0 or now - updated > bounds.price_hours * HOUR:
-        return [("no price", f"no price of {feed} since {max(0, now - updated) / HOUR:.1f} h")]
+    if answer <= 0 or not 0 <= now - updated <= bounds.price_hours * HOUR:
+        return [("no price", f"no price of {feed}: {answer} at {updated}")]
     (rate,) = call(node, contracts.vault, "convertToAssets(uint256)", [ONE], ["uint256"])
     price = answer * ONE // 10**decimals
     below = 100 * (1 - price / rate)

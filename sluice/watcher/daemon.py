@@ -1,51 +1,48 @@
-"""``sluice watch``: computes every accepted report anew from its own nodes, shows what is false, and sounds alarms.
-
-The leaves of a report that is not ours are asked of the members (``GET /reports/{slot}/leaves``); the first one that
-differs is challenged with a proof from our own state. Where nobody gives them out, a person must demand them on chain.
+"""``sluice watch``: computes every accepted report anew from its own nodes, challenges what is false (``lies.py``), and
+sounds alarms (``alarms.py``).
 """
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 import numpy as np
 import structlog
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import decode
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from prometheus_client import Counter, Gauge
 from pydantic import Field
 
-from sluice.beacon import proofs
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, Log, LogCursor, call, get_block
+from sluice.chain.node import HttpNode, Log, LogCursor, NodeError, call, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, ServiceSettings, Urls
-from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
-from sluice.oracle.layer import BeaconLayer, LostFiguresError, NotFinalError, Reading, WrongStateError
+from sluice.oracle.daemon import REPORT_TUPLE
+from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
 from sluice.oracle.report import Report
 from sluice.oracle.signing import digest as digest_of
 from sluice.oracle.tree import Deposit, Leaves, SumTree
-from sluice.oracle.views import Contracts, find_contracts
+from sluice.oracle.views import CONSENSUS, Contracts, find_contracts
 from sluice.units import Gwei, Slot, Wei
 from sluice.watcher.alarms import KINDS, Bounds, find_alarms
 from sluice.watcher.docket import Docket
+from sluice.watcher.lies import Lie, StateProver, find_lie, signatures_in
 
 ACCEPTED: Final = keccak(text=f"ReportAccepted(bytes32,uint256,{REPORT_TUPLE},int256)")
-SIBLING: Final = "(bytes32,uint64,uint64)"
-OPENING: Final = f"(uint64,uint64,uint256,bytes32,uint64,{SIBLING}[])"
-HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
-DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
-EVIDENCE: Final = f"({HEADER},bytes32,{DEPOSIT},uint64,bytes32[])"
-LEAF: Final = f"challengeLeaf({REPORT_TUPLE},bytes[],{OPENING},{EVIDENCE})"
-COUNT: Final = f"challengeCount({REPORT_TUPLE},bytes[])"
-NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)
-NO_HEADER: Final = (0, 0, bytes(32), bytes(32), bytes(32))
+SIGNER_OF: Final = "signerOf(bytes32,bytes)"
+NOBODY: Final[LocalAccount] = Account.from_key(b"\x01" * 32)
+"""Who tries a call where there is no key."""
 LARGEST: Final = 64 << 20
+DEADLINE: Final = 60.0
+"""Bytes and seconds, of a member's answer."""
+MOST_TRIES: Final = 5
+"""To judge a report that is not the newest, while the newest can be judged."""
 
 
 class WatchSettings(ServiceSettings):
@@ -77,14 +74,6 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What is false, and the call that shows it; without data a person must look."""
-
-    what: str
-    data: bytes = b""
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What came out of judging a report; one that is not settled is judged again in the next round."""
 
@@ -105,10 +94,9 @@ class WatchDaemon:
     layer: BeaconLayer
     contracts: Contracts
     service: Service = field(init=False)
+    now: Callable[[], float] = time.time
     docket: Docket = field(init=False)
     _reports: LogCursor = field(init=False)
-    _events: dict[Slot, Log] = field(default_factory=dict)
-    _said: str = ""
 
     @classmethod
     def of(cls, settings: WatchSettings, key: LocalAccount | None) -> "WatchDaemon":
@@ -137,42 +125,49 @@ class WatchDaemon:
     # --- A round ---
 
     def step(self) -> str:
-        """Look at everything; judge what has been accepted since, each report once."""
-        words = self._sound_alarms()
+        """Judge what has been accepted since, each report once; look at everything else."""
+        try:
+            said = self._judge_all()
+        finally:  # neither keeps the other from being told
+            alarms = self._sound_alarms()
+        return "; ".join([*alarms, *said])
+
+    def _judge_all(self) -> list[str]:
+        """The oldest first: what was read for it the next one needs."""
         (newest,) = call(self.node, self.contracts.oracle, "lastReferenceSlot()", returns=["uint256"])
+        (digest,) = call(self.node, self.contracts.oracle, "newest()", returns=["bytes32"])
         if not newest:
-            return "; ".join([*words, "there is no report yet"])
-        self.docket.add(Slot(newest), self._accepted_after)
+            return ["there is no report yet"]
+        self.docket.add(Slot(newest), digest.hex(), self._accepted_after)
         verdicts: dict[Slot, Verdict] = {}
         troubles: dict[Slot, str] = {}
+        words: list[str] = []
         for slot in self.docket.waiting:
             try:
                 verdicts[slot] = self._judge(slot, is_newest=slot == newest)
             except NotFinalError as error:
                 words.append(str(error))
-            except (WrongStateError, LostFiguresError) as error:
-                troubles[slot] = str(error)
+            except Exception as error:  # noqa: BLE001 - one that cannot be judged does not keep the others from it
+                troubles[slot] = f"{type(error).__name__}: {error}"
         for slot, verdict in verdicts.items():
-            self._said = f"slot {slot}: {verdict.text}"
-            words.append(self._said)
+            words.append(f"slot {slot}: {verdict.text}")
             if verdict.is_settled:
-                self.docket.settle(slot)
-        if verdicts:
-            self.alarms.labels("false report").set(not all(each.is_true for each in verdicts.values()))
+                self.docket.settle(slot, words[-1], is_true=verdict.is_true)
         for slot, trouble in troubles.items():
             words.append(f"slot {slot}: NOT JUDGED: {trouble}")
-            if newest in verdicts:  # the nodes work: what they do not have any more they will not have again
+            if slot != newest and newest in verdicts and self.docket.fails(slot) > MOST_TRIES:
                 self.judged.labels("unknown").inc()
                 self.log.error("given up", slot=slot, why=trouble)
-                self.docket.settle(slot)
-        if troubles and newest not in verdicts:
+                self.docket.settle(slot, words[-1], is_true=self.docket.was_true)
+        was_true = all(each.is_true for each in verdicts.values()) if verdicts else self.docket.was_true
+        self.alarms.labels("false report").set(not was_true)
+        self.alarms.labels("not judged").set(bool(troubles))
+        if newest in troubles:
             raise NotJudgedError("; ".join(words))
-        if not verdicts and not self.docket.waiting and self._said:
-            words.append(self._said)
-        return "; ".join(words) or "every report has been judged"
+        return words or [self.docket.said or "every report has been judged"]
 
     def _sound_alarms(self) -> list[str]:
-        found = find_alarms(self.node, self.contracts, self.settings.bounds)
+        found = find_alarms(self.node, self.contracts, self.settings.bounds, self.now())
         sounding = {kind for kind, _ in found}
         for kind in KINDS:
             self.alarms.labels(kind).set(kind in sounding)
@@ -181,40 +176,80 @@ class WatchDaemon:
     def _judge(self, slot: Slot, *, is_newest: bool) -> Verdict:
         accepted = self._accepted(slot)
         reading = self.layer.read(slot)
-        finding = find_lie(accepted.report, accepted.signatures, reading, self._leaves_of, self._evidence)
-        if finding is None:
-            finding = self._beyond_proof(slot, accepted.report)
-        if finding is None:
+        lie = find_lie(accepted.report, reading, self._leaves_of, lambda: self._prover(reading))
+        if lie is None:
+            lie = self._beyond_proof(slot, accepted.report)
+        if lie is None:
             self.judged.labels("true").inc()
             return Verdict("true", is_true=True)
         self.judged.labels("false").inc()
-        self.log.error("false report", slot=slot, what=finding.what)
-        what = f"FALSE: {finding.what}"
-        if not finding.data:
+        self.alarms.labels("false report").set(1)  # whatever comes of a challenge
+        self.log.error("false report", slot=slot, what=lie.what)
+        what = f"FALSE: {lie.what}"
+        if not lie.name:
             return Verdict(f"{what}; it takes a person", is_settled=not is_newest)
         digest = digest_of(accepted.report, self.contracts.domain)
         if call(self.node, self.contracts.oracle, "newest()", returns=["bytes32"])[0] != digest:
             return Verdict(f"{what}; it is not, or no longer, the report that can be challenged")
-        if self.key is None:
-            return Verdict(f"{what}; with a key it would be challenged", is_settled=False)
-        sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
+        if call(self.node, self.contracts.oracle, "halted()", returns=["bool"])[0]:
+            return Verdict(f"{what}; it was challenged: the oracle is halted")
         try:
-            receipt = sender.send(self.contracts.challenge, finding.data)
-        except WouldRevertError as error:
-            return Verdict(f"{what}; the challenge is refused: {error}", is_settled=False)
-        return Verdict(f"{what}; challenged ({int(receipt['gasUsed'], 16):,} gas)")
+            return self._challenge(what, lie, accepted, digest)
+        except (NotSentError, NodeError, httpx.HTTPError) as error:
+            return Verdict(f"{what}; NOT CHALLENGED: {error}", is_settled=False)
 
-    def _beyond_proof(self, slot: Slot, report: Report) -> Finding | None:
+    def _challenge(self, what: str, lie: Lie, accepted: Accepted, digest: bytes) -> Verdict:
+        """With all signatures that answer for it; without any where the chain does not take them: others can follow."""
+        refused: Exception | None = None
+        for signatures in dict.fromkeys((self._answering(digest, accepted.signatures), ())):
+            try:
+                said = self._send(lie.call(accepted.report, signatures))
+            except WouldRevertError as error:
+                refused = error
+                continue
+            # judged once more in the next round: a block can be replaced
+            return Verdict(f"{what}; {said}", is_settled=False)
+        return Verdict(f"{what}; the challenge is refused: {refused}", is_settled=False)
+
+    def _send(self, data: bytes) -> str:
+        """Without a key it is only tried."""
+        key = self.key or NOBODY
+        sender = Sender.of(self.settings, self.node, key, self.service.wait)
+        if self.key is None:
+            sender.try_call(self.contracts.challenge, data)
+            return "with a key it would be challenged"
+        receipt = sender.send(self.contracts.challenge, data)
+        return f"challenged ({int(receipt['gasUsed'], 16):,} gas)"
+
+    def _answering(self, digest: bytes, signatures: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Of members, one each: whoever submits a lie can put anything beside what counts."""
+        by_member: dict[str, bytes] = {}
+        for signature in signatures:
+            try:
+                (member,) = call(self.node, self.contracts.oracle, SIGNER_OF, [digest, signature], ["address"])
+            except NodeError:
+                continue  # no signature at all
+            if int(member, 16):
+                by_member.setdefault(member, signature)
+        return tuple(by_member.values())
+
+    def _prover(self, reading: Reading) -> StateProver:
+        return StateProver(self.layer.tree_of(reading), reading)
+
+    def _beyond_proof(self, slot: Slot, report: Report) -> Lie | None:
         """What cannot be shown on chain, but computed: a person must ask the committee."""
         ours = self.layer.view(slot, self.contracts.credentials)
-        previous = self._reported_before(slot)
-        faults = self.layer.faults(previous, slot, self.contracts.credentials)
+        faults = self.layer.faults(self._reported_before(slot), slot, self.contracts.credentials)
+        block = self.layer.read(slot).stamp.block
+        (_, deposited, _, _) = call(self.node, self.contracts.vault, "consensus()", returns=CONSENSUS, block=block)
         if report.faults != faults:
-            return Finding(f"faults of {report.faults} gwei; they were {faults}")
+            return Lie(f"faults of {report.faults} gwei; they were {faults}")
         if report.provision < ours.provision:
-            return Finding(f"a provision of {report.provision} gwei; {ours.provision} are needed")
+            return Lie(f"a provision of {report.provision} gwei; {ours.provision} are needed")
         if report.withdrawn > ours.withdrawn:
-            return Finding(f"{report.withdrawn} gwei withdrawn; {ours.withdrawn} arrived")
+            return Lie(f"{report.withdrawn} gwei withdrawn; {ours.withdrawn} arrived")
+        if report.deposited != deposited:
+            return Lie(f"{report.deposited} gwei deposited; they were {deposited}")
         return None
 
     def _reported_before(self, slot: Slot) -> Slot | None:
@@ -227,17 +262,15 @@ class WatchDaemon:
 
     def _acceptances(self) -> dict[Slot, Log]:
         """The oracle's event of each report."""
-        last = get_block(self.node).number
-        for log in self._reports.read(self.node, last):
-            self._events[Slot(int.from_bytes(log.topics[2], "big"))] = log
-        return self._events
+        logs = self._reports.read(self.node, get_block(self.node).number)
+        return {Slot(int.from_bytes(log.topics[2], "big")): log for log in logs}
 
     def _accepted(self, slot: Slot) -> Accepted:
         log = self._acceptances().get(slot)
         if log is None:
             raise NotSentError(f"no event tells of the report of slot {slot}: does the node keep all logs?")
         values, _ = decode([REPORT_TUPLE, "int256"], log.data)
-        transaction = self.node.request("eth_getTransactionByHash", log.transaction)
+        transaction = self.node.request("eth_getTransactionByHash", log.transaction) or {"input": "0x"}
         return Accepted(as_report(values), signatures_in(bytes.fromhex(transaction["input"][2:]), values))
 
     def _leaves_of(self, report: Report) -> Leaves | None:
@@ -245,102 +278,27 @@ class WatchDaemon:
         for url in self.settings.members:
             try:
                 raw = self._fetch(f"{url}/reports/{report.reference_slot}/leaves")
-                leaves = Leaves.of(
+                leaves = Leaves(  # in the order given: a false one is a lie of its own
                     np.frombuffer(bytes.fromhex(raw["balances"]), "<u8"),
-                    [Deposit(int(index), Gwei(int(amount))) for index, amount in raw["deposits"]],
-                    [bytes.fromhex(each) for each in raw["preparations"]],
+                    tuple(Deposit(int(index), Gwei(int(amount))) for index, amount in raw["deposits"]),
+                    tuple(bytes.fromhex(each) for each in raw["preparations"]),
                 )
-            except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-                self.log.info("no leaves", url=url, error=str(error))
-                continue
-            if SumTree(leaves).root == report.balances_root:
-                return leaves
+                if SumTree(leaves).root == report.balances_root:
+                    return leaves
+            except Exception as error:  # noqa: BLE001 - whatever a liar sends, the next one is asked
+                self.log.info("no leaves", url=url, error=f"{type(error).__name__}: {error}")
         return None
 
     def _fetch(self, url: str) -> dict[str, Any]:
-        text = b""
-        with httpx.stream("GET", url, timeout=60) as answer:
+        text, end = bytearray(), time.monotonic() + DEADLINE
+        with httpx.stream("GET", url, timeout=10) as answer:
             answer.raise_for_status()
             for part in answer.iter_bytes():
                 text += part
-                if len(text) > LARGEST:
-                    raise ValueError(f"more than {LARGEST} bytes")
+                if len(text) > LARGEST or time.monotonic() > end:
+                    raise ValueError(f"not whole within {LARGEST:,} bytes and {DEADLINE:.0f} s")
         found: dict[str, Any] = json.loads(text)
         return found
-
-    def _evidence(self, reading: Reading, position: int, opened: Leaves) -> tuple[Any, ...]:
-        """What the beacon chain says of the leaf at ``position`` of the report."""
-        tree = self.layer.tree_of(reading)
-        header = proofs.header_of(tree).as_tuple()
-        if position < len(opened.balances):
-            balance = proofs.balance_proof(tree, reading.ours.indices[position])
-            return (header, balance.balances, NO_DEPOSIT, 0, balance.branch)
-        if position < len(opened.balances) + len(opened.deposits):
-            index = opened.deposits[position - len(opened.balances)].index
-            if index >= tree.state.count("pending_deposits"):
-                count = proofs.pending_deposit_count_proof(tree)
-                return (header, bytes(32), NO_DEPOSIT, count.count, count.branch)
-            deposit = proofs.pending_deposit_proof(tree, index)
-            return (header, bytes(32), deposit.deposit.as_tuple(), 0, deposit.branch)
-        return (NO_HEADER, bytes(32), NO_DEPOSIT, 0, [])
-
-
-def find_lie(
-    report: Report,
-    signatures: list[bytes],
-    reading: Reading,
-    leaves_of: Callable[[Report], Leaves | None],
-    evidence: Callable[[Reading, int, Leaves], tuple[Any, ...]],
-) -> Finding | None:
-    """The first thing about ``report`` that ``reading`` shows to be false; None where there is none."""
-    if report.beacon_root != reading.header.root:
-        return Finding("another block than ours at its reference slot")
-    true = reading.leaves
-    if report.validators != len(true.balances):
-        what = f"{report.validators} validators, {len(true.balances)} were proven"
-        return Finding(what, _call(COUNT, [REPORT_TUPLE, "bytes[]"], [report.as_tuple(), signatures]))
-    if report.balances_root == SumTree(true).root and report.consensus_balance == true.total:
-        return None
-    given = leaves_of(report)
-    if given is not None and len(given.balances) != report.validators:
-        return Finding("its root was made for another number of validators: demand a leaf")
-    if given is None:
-        return Finding("its root is not ours, and no member gives its leaves out: demand them")
-    tree = SumTree(given)
-    position = first_difference(given, true)
-    if position is None:
-        return Finding("deposits or preparations are left out")
-    what = f"leaf {position} is {tree.open(position).amount / 1e9:.9f} ether"
-    arguments = [report.as_tuple(), signatures, tree.open(position).as_tuple(), evidence(reading, position, given)]
-    return Finding(what, _call(LEAF, [REPORT_TUPLE, "bytes[]", OPENING, EVIDENCE], arguments))
-
-
-def first_difference(given: Leaves, true: Leaves) -> int | None:
-    """The first leaf of ``given`` that is not true; None where all are, and some of the true ones are missing."""
-    wrong = np.flatnonzero(given.balances != true.balances)
-    if len(wrong):
-        return int(wrong[0])
-    start = len(given.balances)
-    deposits = {each.index: each.amount for each in true.deposits}
-    for at, each in enumerate(given.deposits, start):
-        if deposits.get(each.index) != each.amount:
-            return at
-    start += len(given.deposits)
-    return next((at for at, each in enumerate(given.preparations, start) if each not in true.preparations), None)
-
-
-def signatures_in(data: bytes, report: tuple[Any, ...]) -> list[bytes]:
-    """Those that ``report`` was submitted with, also where other contracts passed the call on."""
-    at = data.find(SUBMIT)
-    while at >= 0:
-        try:
-            submitted, signatures = decode([REPORT_TUPLE, "bytes[]"], data[at + 4 :])
-        except (DecodingError, OverflowError):
-            submitted = None
-        if submitted == report:
-            return list(signatures)
-        at = data.find(SUBMIT, at + 1)
-    return []
 
 
 def as_report(values: tuple[Any, ...]) -> Report:
@@ -357,7 +315,3 @@ def as_report(values: tuple[Any, ...]) -> Report:
         Gwei(deposited),
         Wei(rewards),
     )
-
-
-def _call(signature: str, types: list[str], arguments: list[Any]) -> bytes:
-    return keccak(text=signature)[:4] + encode(types, arguments)

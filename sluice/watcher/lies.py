@@ -27,7 +27,7 @@ HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
 EVIDENCE: Final = f"({HEADER},bytes32,{DEPOSIT},uint64,bytes32[])"
 NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)
-NO_EVIDENCE: Final = ((0, 0, bytes(32), bytes(32), bytes(32)), bytes(32), NO_DEPOSIT, 0, [])
+NO_EVIDENCE: Final[tuple[Any, ...]] = ((0, 0, bytes(32), bytes(32), bytes(32)), bytes(32), NO_DEPOSIT, 0, [])
 MOST_SIGNATURES: Final = 4_096
 
 
@@ -83,12 +83,12 @@ def find_lie(
     true = reading.leaves
     if report.validators != len(true.balances):
         return Lie(f"{report.validators} validators, {len(true.balances)} were proven", "challengeCount")
-    tree = SumTree(true)
-    given: Leaves | None = true
+    tree, given = SumTree(true), true
     if report.balances_root != tree.root:
-        given = leaves_of(report)
-        if given is None:
+        theirs = leaves_of(report)
+        if theirs is None:
             return Lie("its root is not ours, and no member gives its leaves out: demand them")
+        given = theirs
         if len(given.balances) != report.validators:
             return Lie("its root was made for another number of validators: demand a leaf")
         tree = SumTree(given)

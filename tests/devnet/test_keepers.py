@@ -89,6 +89,7 @@ def test_preparation_that_nobody_can_prove_is_abandoned_once(world: World, tmp_p
     version = devnet.beacon.genesis().genesis_fork_version
     wrong = sign_deposit(good.secret, protocol.credentials, Gwei(ETHER), version).signature
     protocol.send(protocol.operator, "ValidatorManager", "prepare", operator, bad.pubkey, wrong)
+    bond = int(protocol.view("OperatorBonds", "bondOf", operator)[0])
     both = pair(world, tmp_path)
     assert "abandoned" not in "; ".join(round_of(world, *both)), "there is time"
     devnet.advance(DAY // SLOT + 1)
@@ -96,7 +97,8 @@ def test_preparation_that_nobody_can_prove_is_abandoned_once(world: World, tmp_p
     said = round_of(world, *both)
     assert "abandoned (" in said[0]
     assert "abandoned" not in said[1]
-    assert int(protocol.view("OperatorBonds", "caseOf", operator)[0]) > 0
+    paid = bond - int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    assert int(protocol.view("StakingVault", "convertToAssets", paid)) == pytest.approx(WEI, abs=2)
 
 
 def test_deposit_that_still_waits_is_given_time(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,15 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
+from sluice.chain.node import get_block
 from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT, OracleDaemon
 from sluice.oracle.layer import BeaconLayer, Reading, WrongStateError
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import NO_GWEI, Gwei, Slot
-from sluice.watcher.daemon import NotJudgedError, WatchDaemon, WatchSettings, first_difference, signatures_in
+from sluice.watcher.daemon import MOST_TRIES, NotJudgedError, WatchDaemon, WatchSettings
+from sluice.watcher.lies import first_difference, signatures_in
 from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
+from tests.devnet.staking import Key
 from tests.devnet.test_oracle_daemon import committee
 from tests.devnet.world import World, open_world
 
@@ -48,7 +55,9 @@ def watcher(world: World, folder: Path, members: tuple[str, ...] = (), *, key: b
         receipt_seconds=20.0,
         **more,
     )
-    return WatchDaemon.of(settings, account(29) if key else None)
+    made = WatchDaemon.of(settings, account(29) if key else None)
+    made.now = lambda: get_block(world.devnet.node).timestamp  # the devnet has a time of its own
+    return made
 
 
 def test_true_report_is_left_alone_and_silence_is_an_alarm(world: World, tmp_path: Path) -> None:
@@ -74,7 +83,7 @@ def test_reports_that_came_meanwhile_are_judged_too(
     slots = [protocol.report().report.reference_slot for _ in range(3)]
     daemon = watcher(world, tmp_path)
     assert daemon.step() == "; ".join(f"slot {slot}: true" for slot in slots)
-    assert watcher(world, tmp_path).step() == "every report has been judged"
+    assert watcher(world, tmp_path).step() == f"slot {slots[-1]}: true", "it knows what it said last"
     assert watcher(world, tmp_path / "new").step() == f"slot {slots[-1]}: true", "a new one begins with the newest"
 
     lost, newest = (protocol.report().report.reference_slot for _ in range(2))
@@ -89,14 +98,19 @@ def test_reports_that_came_meanwhile_are_judged_too(
         patch.setattr(BeaconLayer, "read", pruned)
         patch.setattr(BeaconLayer, "faults", lambda *_: NO_GWEI)
         said = daemon.step()
-    assert said == f"slot {newest}: true; slot {lost}: NOT JUDGED: pruned"
+        assert said == f"slot {newest}: true; slot {lost}: NOT JUDGED: WrongStateError: pruned"
+        assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "not judged"}) == 1
+        for _ in range(MOST_TRIES):  # while the newest one can be judged it may only be a bad moment
+            daemon.docket.add(Slot(newest), "01", lambda _: [])
+            daemon.step()
     assert daemon.service.metrics.get_sample_value("sluice_reports_judged_total", {"result": "unknown"}) == 1
-    assert daemon.step() == f"slot {newest}: true"
+    assert daemon.step() == f"slot {lost}: NOT JUDGED: WrongStateError: pruned"
+    assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "not judged"}) == 0
 
     broken = protocol.report().report.reference_slot
     with monkeypatch.context() as patch:
         patch.setattr(BeaconLayer, "_state", lambda *_: pruned(daemon.layer, lost))
-        with pytest.raises(NotJudgedError, match=f"slot {broken}: NOT JUDGED: pruned"):
+        with pytest.raises(NotJudgedError, match=f"slot {broken}: NOT JUDGED: WrongStateError: pruned"):
             daemon.step()
     assert daemon.step() == f"slot {broken}: true", "it is tried again"
 
@@ -161,9 +175,124 @@ def test_signatures_are_found_wherever_the_call_was_passed_on() -> None:
     call = SUBMIT + encode([REPORT_TUPLE, "bytes[]"], [report, [b"one", b"two"]])
     other = SUBMIT + encode([REPORT_TUPLE, "bytes[]"], [(73, *report[1:]), [b"other"]])
     assert signatures_in(call, report) == [b"one", b"two"]
-    passed_on = b"abcd" + SUBMIT + encode(["address", "bytes[]"], ["0x" + "11" * 20, [other, call, b"x"]])
-    assert signatures_in(passed_on, report) == [b"one", b"two"]
+    decoy = SUBMIT + encode([REPORT_TUPLE, "bytes[]"], [report, [b"none"]])
+    broken = SUBMIT + encode([REPORT_TUPLE], [report]) + b"\xff" * 64
+    passed_on = b"abcd" + SUBMIT + encode(["address", "bytes[]"], ["0x" + "11" * 20, [other, broken, decoy, call]])
+    assert signatures_in(passed_on, report) == [b"none", b"one", b"two"], "which of them answer the chain says"
     assert signatures_in(other, report) == signatures_in(b"", report) == signatures_in(SUBMIT, report) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sum", "gwei over leaves of"),
+        ("twice", "are out of order"),
+        ("deposit", "the pending deposit"),
+        ("preparation", "is left out"),
+    ],
+)
+def test_lies_of_every_kind_can_be_shown(world: World, tmp_path: Path, kind: str, words: str) -> None:
+    """A watcher without a key tries the call: the contract would take it."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(20 * WEI)
+    reference = (devnet.status().slot // FRAME + 1) * FRAME
+    devnet.advance_to(reference - 4)
+    protocol.prepare(operator, protocol.operator, Key.of(f"lie about {kind}"))
+    protocol.top_up(Key.of("watched one"), 1)
+    devnet.advance_to(reference)
+    devnet.finalize(reference)
+    true = protocol.prepared().report
+    leaves = protocol.layer.read(true.reference_slot).leaves
+    assert leaves.deposits
+    assert leaves.preparations
+    forged = {
+        "sum": leaves,
+        "twice": replace(leaves, preparations=(leaves.preparations[0], *leaves.preparations)),
+        "deposit": replace(leaves, deposits=leaves.deposits[1:]),
+        "preparation": replace(leaves, preparations=leaves.preparations[:-1]),
+    }[kind]
+    tree = SumTree(forged)
+    total = Gwei(tree.total + (kind == "sum"))
+    lie = protocol.changed(true, balances_root=tree.root, consensus_balance=total)
+    protocol.submit(lie, protocol.signatures(lie))
+    with committee(world, tmp_path / "liars", [0]) as (member,):
+        member.book.keep_leaves(lie.reference_slot, forged)
+        urls = (f"http://127.0.0.1:{member.service.port}",)
+        said = watcher(world, tmp_path / "dry", urls, key=False).step()
+    assert words in said
+    assert said.endswith("; with a key it would be challenged")
+    protocol.report()
+
+
+def test_what_members_send_never_stops_the_watcher(world: World, tmp_path: Path) -> None:
+    """They have every reason to try: the next one is asked, and what is false is told all the same."""
+    protocol = world.protocol
+    protocol.next_frame()
+    true = protocol.prepared().report
+    leaves = protocol.layer.read(true.reference_slot).leaves
+    forged = replace(leaves, balances=leaves.balances + np.uint64(1))
+    tree = SumTree(forged)
+    lie = protocol.changed(true, balances_root=tree.root, consensus_balance=tree.total)
+    protocol.submit(lie, protocol.signatures(lie))
+    bodies = [
+        b"[" * 100_000,
+        json.dumps({"balances": "00" * 8, "deposits": [[-1, 5]], "preparations": []}).encode(),
+        json.dumps({"balances": "00" * 8, "deposits": [[0, 2**70]], "preparations": []}).encode(),
+        json.dumps({"balances": "00" * 8, "deposits": [], "preparations": ["00"]}).encode(),
+        b'{"balances": Infinity}',
+        b"{",
+    ]
+    with ExitStack() as stack:
+        urls = [stack.enter_context(serving(body)) for body in bodies]
+        (member,) = stack.enter_context(committee(world, tmp_path / "liars", [0]))
+        member.book.keep_leaves(lie.reference_slot, forged)
+        urls.append(f"http://127.0.0.1:{member.service.port}")
+        said = watcher(world, tmp_path / "dry", tuple(urls), key=False).step()
+    assert "FALSE: leaf 0 is" in said
+    assert said.endswith("; with a key it would be challenged")
+    # a challenge that cannot be sent is an alarm all the same
+    poor = watcher(world, tmp_path / "poor", (), max_fee_gwei=1)
+    sample = poor.service.metrics.get_sample_value
+    assert "demand them" in poor.step()
+    assert sample("sluice_alarm", {"kind": "false report"}) == 1
+    protocol.report()
+
+
+def test_challenge_that_cannot_be_paid_is_an_alarm(world: World, tmp_path: Path) -> None:
+    protocol = world.protocol
+    protocol.next_frame()
+    true = protocol.prepared().report
+    lie = protocol.changed(true, consensus_balance=Gwei(true.consensus_balance + 1))
+    protocol.submit(lie, protocol.signatures(lie))
+    daemon = watcher(world, tmp_path)
+    daemon.settings = daemon.settings.model_copy(update={"max_fee_gwei": 0})
+    said = daemon.step()
+    assert "NOT CHALLENGED: gas costs" in said
+    assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "false report"}) == 1
+    assert "NOT CHALLENGED" in daemon.step(), "it is tried again"
+    protocol.report()
+
+
+@contextmanager
+def serving(body: bytes) -> Iterator[str]:
+    """A member that answers everything with this."""
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_false_report_is_challenged_by_itself(world: World, tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def measure_exits(b: Bench) -> None:
         p.queue.request(wanted, p.actors.staker, sender=p.actors.staker)
         ape.chain.mine(deltatime=8 * 86_400)
         cursor = p.manager.exitCursor()
-        tx = p.manager.forceExits(p.queue.lastRequestId(), keys[cursor : cursor + count], sender=stranger, value=count)
+        chosen = keys[cursor : cursor + count]
+        tx = p.manager.forceExits(p.queue.lastRequestId(), chosen, sender=stranger, value=2 * count)
         assert len(tx.events.filter(p.manager.ExitForced)) == count
         return int(tx.gas_used)
 

@@ -18,6 +18,7 @@ class Chain:
     def __init__(self) -> None:
         self.branch: dict[int, int] = {}
         self.asked: list[tuple[int, int]] = []
+        self.gone: set[int] = set()
 
     def request(self, method: str, *params: Any) -> Any:
         assert method == "eth_getLogs"
@@ -34,6 +35,7 @@ class Chain:
                 "transactionHash": hex(number),
             }
             for number in range(first, last + 1)
+            if number not in self.gone
         ]
 
 
@@ -44,15 +46,37 @@ def test_logs_are_read_in_ranges_and_the_newest_again(monkeypatch: pytest.Monkey
     assert [log.block for log in cursor.read(chain, 199)] == list(range(100, 200))
     assert chain.asked == [(100, 139), (140, 179), (180, 199)]
     chain.branch = dict.fromkeys(range(197, 202), 1)  # three blocks are replaced, two are new
+    chain.asked.clear()
     seen = {log.block: log.data[0] for log in cursor.read(chain, 201)}
-    assert seen == {195: 0, 196: 0} | dict.fromkeys(range(197, 202), 1)
+    assert seen == dict.fromkeys(range(100, 197), 0) | dict.fromkeys(range(197, 202), 1)
+    assert chain.asked == [(195, 201)]
+    chain.gone = {198}  # a branch without it
+    assert 198 not in {log.block for log in cursor.read(chain, 201)}
 
 
 def test_before_its_first_block_there_is_nothing() -> None:
     chain, cursor = Chain(), LogCursor(ADDRESS, TOPIC, 100)
     assert cursor.read(chain, 99) == []
     assert [log.block for log in cursor.read(chain, 100)] == [100]
-    assert [log.block for log in cursor.read(chain, 101)] == [100, 101], "it never goes back behind its first block"
+    assert [log.block for log in cursor.read(chain, 101)] == [100, 101]
+
+
+def test_reading_goes_on_where_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machinery, "LOG_RANGE", 40)
+    monkeypatch.setattr(machinery, "REORGANISED", 0)
+
+    class Failing(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if len(self.asked) == 2:
+                self.asked.append((0, 0))
+                raise NodeError(method, -32005, "rate limit exceeded", None)
+            return super().request(method, *params)
+
+    chain, cursor = Failing(), LogCursor(ADDRESS, TOPIC, 100)
+    with pytest.raises(NodeError):
+        cursor.read(chain, 199)
+    assert [log.block for log in cursor.read(chain, 199)] == list(range(100, 200))
+    assert chain.asked == [(100, 139), (140, 179), (0, 0), (180, 199)]
 
 
 def test_node_that_refuses_so_many_blocks_is_asked_for_fewer() -> None:
