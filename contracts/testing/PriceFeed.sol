@@ -4,14 +4,18 @@ pragma solidity 0.8.30;
 /// @title Price feed
 /// @notice For tests: a market's price of slETH in ether, as a feed with Chainlink's AggregatorV3Interface tells it.
 contract PriceFeed {
-    uint8 public immutable decimals;
+    uint8 private immutable DECIMALS;
     int256 private immutable ANSWER;
     uint256 private immutable UPDATED_AT; // seconds
 
     constructor(uint8 decimals_, int256 answer, uint256 updatedAt) {
-        decimals = decimals_;
+        DECIMALS = decimals_;
         ANSWER = answer;
         UPDATED_AT = updatedAt;
+    }
+
+    function decimals() external view returns (uint8) {
+        return DECIMALS;
     }
 
     function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {

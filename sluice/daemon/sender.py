@@ -77,9 +77,11 @@ class Sender:
             found = bytes.fromhex(raw[2:]) if raw.startswith("0x") else b""
             raise WouldRevertError(str(error), found) from error
 
-    def send(self, to: str, data: bytes, value: int = 0) -> dict[str, Any]:
-        """The receipt of a transaction that worked. One that is stuck is simulated anew before it is outbid: where that
-        refuses it, the next transaction takes its place.
+    def send(
+        self, to: str, data: bytes, value: int = 0, is_wanted: Callable[[], bool] = lambda: True
+    ) -> dict[str, Any]:
+        """The receipt of a transaction that worked. ``is_wanted`` is asked right before each sending; one that is
+        stuck is simulated anew, too, before it is outbid. Where that denies it, the next transaction takes its place.
         """
         gas = self.simulate(to, data, value) * GAS_MARGIN[0] // GAS_MARGIN[1]
         base = int(self.node.request("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
@@ -89,6 +91,8 @@ class Sender:
         nonce = int(self.node.request("eth_getTransactionCount", self.address, "latest"), 16)
         hashes: list[str] = []
         while True:
+            if not is_wanted():
+                raise NotSentError("it is not this one's turn any more, or what it was decided on has changed")
             signed = self.key.sign_transaction(
                 {
                     "type": 2,
@@ -103,11 +107,14 @@ class Sender:
                 }
             )
             raw = "0x" + bytes(signed.raw_transaction).hex()
+            hashes.append("0x" + bytes(signed.hash).hex())
             try:
-                hashes.append(str(self.node.request("eth_sendRawTransaction", raw)))
+                self.node.request("eth_sendRawTransaction", raw)
             except NodeError as error:
-                # one that a process before this one sent waits with the same nonce
-                if "underpriced" not in str(error) and "already known" not in str(error):
+                # one that a process before this one sent waits with the same nonce, or it is in a block by now
+                if not any(words in str(error) for words in ("underpriced", "already known", "nonce too low")):
+                    raise
+                if "nonce too low" in str(error) and self._found(hashes) is None:
                     raise
             receipt = self._receipt(hashes)
             if receipt is None:

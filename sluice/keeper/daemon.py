@@ -21,14 +21,15 @@ from pydantic import Field
 
 from sluice.beacon import proofs
 from sluice.beacon.answers import Validator
-from sluice.beacon.client import BeaconClient, BeaconError
+from sluice.beacon.client import BeaconClient
 from sluice.beacon.spec import FORKS, PRESETS
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import HttpNode, LogCursor, NodeError, call, call_many, get_balance, get_block
+from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
@@ -69,10 +70,10 @@ class Entry:
     prepared_at: int
     """Seconds."""
     staked: Gwei
-    asked: Gwei
-    """By force, in parts."""
     pending: Gwei
     """Partial withdrawals that wait in the consensus layer, by whomever they were asked for."""
+    merges: bool
+    """Into another validator: what it has does not come back."""
     seen: Validator | None
 
 
@@ -113,11 +114,11 @@ class KeeperDaemon:
         acts: tuple[Callable[[], Iterator[str]], ...] = (
             self._finalize,
             self._sweep,
-            self._force,
+            lambda: self._force(entries()),
             lambda: self._prove(entries()),
             lambda: self._abandon(entries()),
             lambda: self._top_up(entries()),
-            lambda: self._ask(entries()),
+            self._ask,
         )
         done: list[str] = []
         failed: list[str] = []
@@ -126,8 +127,8 @@ class KeeperDaemon:
                 break
             try:
                 done += act()
-            except (NodeError, BeaconError, NotSentError) as error:
-                failed.append(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the rest is done
+                failed.append(f"{error or type(error).__name__}")
         if failed:
             raise RoundFailedError("; ".join([*done, *dict.fromkeys(failed)]))
         return "; ".join(done) or "nothing is due"
@@ -143,19 +144,21 @@ class KeeperDaemon:
         if min(there, outside) >= max(WEI, self.settings.sweep_ether * 10**18):
             yield from self._send("swept", self.contracts.gateway, "sweep()", [])
 
-    def _force(self) -> Iterator[str]:
-        """Exits that nobody can refuse: as anybody may, when the newest overdue request still misses ether."""
+    def _force(self, entries: list[Entry]) -> Iterator[str]:
+        """Exits that nobody can refuse: as anybody may, when the newest overdue request still misses ether and that is
+        not on its way already. Where nobody can be asked it would only cost gas.
+        """
         overdue = self._newest_overdue()
         if overdue is None:
             return
         (missing,) = self._view(self.contracts.manager, "missing(uint256)", ["uint256"], [overdue])
-        if not missing:
+        if missing <= coming_from(entries) or not working(entries):
             return
         (cursor,) = self._view(self.contracts.manager, "exitCursor()", ["uint256"])
         keys = self._ours().pubkeys
         chosen = [*keys[cursor:], *keys[:cursor]][:MAX_BATCH]
         if chosen:
-            fee = self._fee() * len(chosen)
+            fee = self._fees(2 * len(chosen))  # exits come with a part each
             arguments = [overdue, chosen]
             yield from self._send("forced exits", self.contracts.manager, "forceExits(uint256,bytes[])", arguments, fee)
 
@@ -212,12 +215,19 @@ class KeeperDaemon:
         slot = header.slot
         head = self.beacon.header("head").slot
         child = next(
-            (found for at in range(slot + 1, head + 1) if (found := self.beacon.header_at(at)) is not None), None
+            (
+                found
+                for at in range(slot + 1, min(head, slot + MAX_MISSED_SLOTS) + 1)
+                if (found := self.beacon.header_at(at)) is not None
+            ),
+            None,
         )
         if child is None:
             raise NotSentError("the final block has no child yet")
         data, fork = self.beacon.state(slot, self.settings.state_dir)
-        chosen = next(each for each in FORKS if each == fork)
+        chosen = next((each for each in FORKS if each == fork), None)
+        if chosen is None:
+            raise NotSentError(f"{self.beacon.url} sends states of the fork '{fork}'; known are {', '.join(FORKS)}")
         spec = self.beacon.spec()
         tree = StateTree()
         state = BeaconState.decode(data, chosen, PRESETS[spec.preset])
@@ -230,11 +240,13 @@ class KeeperDaemon:
         (after,) = self._view(self.contracts.manager, "ABANDON_AFTER()", ["uint256"])
         now = get_block(self.node).timestamp
         due = [e for e in entries if e.phase == PREPARED and e.seen is None and e.prepared_at + after <= now]
-        if not due:
+        if not due or self._moment() is None:
             return
         waiting = {each.pubkey for each in self.beacon.pending_deposits()}
+        # in this order: what is processed meanwhile is seen in one of them
+        there = {each.pubkey for each in self.beacon.validators("head", [each.pubkey for each in due])}
         for each in due:
-            if each.pubkey not in waiting:
+            if each.pubkey not in waiting | there:
                 yield from self._send("abandoned", self.contracts.manager, "abandon(bytes)", [each.pubkey])
 
     # --- Stake and exits ---
@@ -270,14 +282,17 @@ class KeeperDaemon:
         shares = {operator: Gwei(amount) for operator, amount in enumerate(amounts, 1) if amount >= MIN_DEPOSIT}
         plan = plan_top_ups(shares, working(entries))
         if plan:
-            yield from self._send("topped up", self.contracts.manager, "stake((bytes,uint64)[])", [plan])
+            signature = "stake((bytes,uint64)[])"
+            yield from self._send("topped up", self.contracts.manager, signature, [plan], 0, self._is_turn)
 
-    def _ask(self, entries: list[Entry]) -> Iterator[str]:
-        """What open requests need beyond buffer, gateway and what is on its way."""
-        spec = self.beacon.spec()
-        seen = self.contracts.genesis_time + self.beacon.header("head").slot * spec.seconds_per_slot
-        if not self._is_turn() or seen < get_block(self.node).timestamp:
-            return  # a beacon node that is behind does not show what was asked for last
+    def _ask(self) -> Iterator[str]:
+        """What open requests need beyond buffer, gateway and what is on its way: all of it read at one block of both
+        layers. A node that is behind would not show what was asked for last, and it would be asked for again.
+        """
+        moment = self._moment()
+        if moment is None or not self._is_turn():
+            return
+        entries = self._entries()
         (shares,) = self._view(self.contracts.queue, "openShares()", ["uint256"])
         (owed,) = self._view(self.contracts.vault, "previewMint(uint256)", ["uint256"], [shares])
         (buffer,) = self._view(self.contracts.vault, "buffer()", ["uint256"])
@@ -291,9 +306,18 @@ class KeeperDaemon:
         plan = plan_exits(max(missing + missing // MARGIN, MIN_DEPOSIT), working(self._old_enough(entries)))
         if plan:
             keys, amounts = [list(column) for column in zip(*plan, strict=True)]
-            fee = self._fee() * len(plan)
             signature = "requestExits(bytes[],uint64[])"
-            yield from self._send("asked for exits", self.contracts.manager, signature, [keys, amounts], fee)
+            fee = self._fees(len(plan))
+            arguments = [keys, amounts]
+            yield from self._send(
+                "asked for exits", self.contracts.manager, signature, arguments, fee, lambda: self._moment() == moment
+            )
+
+    def _moment(self) -> int | None:
+        """The time of the newest block of both layers; None where they are not in step."""
+        spec = self.beacon.spec()
+        seen = self.contracts.genesis_time + self.beacon.header("head").slot * spec.seconds_per_slot
+        return seen if seen == get_block(self.node).timestamp else None
 
     def _old_enough(self, entries: list[Entry]) -> list[Entry]:
         """The consensus layer ignores what is asked of validators that have only just begun."""
@@ -317,12 +341,14 @@ class KeeperDaemon:
         pending: Counts[int] = Counts()
         for part in self.beacon.pending_partial_withdrawals() if keys else ():
             pending[part.validator_index] += part.amount
+        merging = {each.source_index for each in self.beacon.pending_consolidations()} if keys else set()
         found = []
         for key, (values,) in zip(keys, known, strict=True):
-            operator, phase, slashed, prepared_at, _, _, staked, asked, _, _ = values
+            operator, phase, slashed, prepared_at, _, _, staked, _, _, _ = values
             there = seen.get(key)
             parts = Gwei(pending[there.index]) if there is not None else NO_GWEI
-            found.append(Entry(key, operator, phase, slashed, prepared_at, Gwei(staked), Gwei(asked), parts, there))
+            merges = there is not None and there.index in merging
+            found.append(Entry(key, operator, phase, slashed, prepared_at, Gwei(staked), parts, merges, there))
         return found
 
     def _pubkey_of(self, key_hash: bytes) -> bytes | None:
@@ -333,16 +359,25 @@ class KeeperDaemon:
                 self._pubkeys[keccak(key)] = key
         return self._pubkeys.get(key_hash)
 
-    def _fee(self) -> int:
+    def _fees(self, count: int) -> int:
+        """Of so many requests, wei. Twice what they cost now: it rises with full blocks, and the rest comes back."""
         fee, _ = self._view(self.contracts.gateway, "fees()", ["uint256", "uint256"])
-        return int(fee)
+        return 2 * int(fee) * count
 
     def _view(self, to: str, signature: str, returns: list[str], arguments: list[Any] | None = None) -> tuple[Any, ...]:
         return call(self.node, to, signature, arguments or [], returns)
 
     # --- Transactions ---
 
-    def _send(self, what: str, to: str, signature: str, arguments: list[Any], value: int = 0) -> Iterator[str]:
+    def _send(
+        self,
+        what: str,
+        to: str,
+        signature: str,
+        arguments: list[Any],
+        value: int = 0,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Iterator[str]:
         types = split_types(signature)
         data = keccak(text=signature)[:4] + encode(types, arguments)
         if self.key is None:
@@ -350,7 +385,7 @@ class KeeperDaemon:
             return
         sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
-            receipt = sender.send(to, data, value)
+            receipt = sender.send(to, data, value, is_wanted)
         except WouldRevertError as error:
             self.done.labels(what, "refused").inc()
             self.log.info("not needed, or refused", what=what, reason=str(error))
@@ -365,7 +400,7 @@ def working(entries: list[Entry]) -> list[Working]:
             each.pubkey,
             each.operator,
             each.staked,
-            Gwei(max(0, each.seen.balance - max(each.asked, each.pending))),
+            Gwei(max(0, each.seen.balance - each.pending)),
             is_asked=each.pending > 0,
         )
         for each in entries
@@ -375,7 +410,8 @@ def working(entries: list[Entry]) -> list[Working]:
 
 def coming_from(entries: list[Entry]) -> int:
     """Gwei: partial withdrawals that wait, and the whole of those that leave, which get no parts any more."""
-    seen = ((each, each.seen) for each in entries if each.seen is not None)
+    ours = (PROVEN, ASKED, EXITING)
+    seen = ((e, e.seen) for e in entries if e.seen is not None and e.phase in ours and not e.merges)
     return sum(e.pending if v.validator.exit_epoch == FAR_FUTURE else v.balance for e, v in seen)
 
 

@@ -38,6 +38,10 @@ TIMEOUT: Final = 5.0
 DEADLINE: Final = 6.0
 """Seconds, for all peers together."""
 SLOTS_KEPT: Final = 4
+MOST_MEMBERS: Final = 32
+"""As the contract; no honest peer has more signatures for a slot."""
+MOST_ADDRESSES: Final = 1_000
+"""That are counted one by one; beyond them all others count as one until a minute has passed."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -210,13 +214,15 @@ class Endpoints:
 def count_request(known: dict[str, deque[float]], address: str, most: int) -> None:
     """Raises :class:`MessageRefusedError` beyond ``most`` within a minute."""
     now = time.monotonic()
+    if len(known) > MOST_ADDRESSES and address not in known:
+        address = ""
     times = known.setdefault(address, deque())
     while times and now - times[0] > 60:
         times.popleft()
     if len(times) >= most:
         raise MessageRefusedError(429, "too many requests from this address within a minute")
     times.append(now)
-    if len(known) > 1_000:
+    if len(known) > MOST_ADDRESSES and now - known[next(iter(known))][-1] > 60:
         for each in [each for each, when in known.items() if now - when[-1] > 60]:
             del known[each]
 
@@ -265,7 +271,7 @@ class Peers:
                     text += part
                     if len(text) > 64 * LARGEST:
                         raise ValueError(f"more than {64 * LARGEST} bytes")
-            found.extend([Message.of(each) for each in json.loads(text)])
+            found.extend([Message.of(each) for each in json.loads(text)[:MOST_MEMBERS]])
 
         self._each(ask)
         return list(found)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
-from sluice.chain.node import LOG_RANGE, Log, Node, call, get_block, get_logs
+from sluice.chain.node import LOG_RANGE, REORGANISED, Log, Node, call, get_block, get_logs
 from sluice.files import write_atomically
 
 VERSION: Final = 1
@@ -58,12 +58,16 @@ class Registry:
         self.manager = manager
         self._first = first
         self._path = path
-        self._block = first - 1
+        self._forget()
+
+    def _forget(self) -> None:
+        self._block, self._next = self._first - 1, self._first
         self._hash = ""
         self._happenings: list[Happening] = []
 
     def sync(self, node: Node, block: int, others: Sequence[Node] = ()) -> None:
-        """Read on up to ``block``, which must be final; after a reorganisation beyond finality, all anew.
+        """Read on up to ``block``, the last of them again: they can still be replaced, or a node had not all of their
+        events. After a reorganisation beyond that, all anew.
 
         ``others`` must have the same events: a preparation that one node leaves out shows in no count of the contract.
         Where reading ends in between, the next call goes on from there.
@@ -71,10 +75,10 @@ class Registry:
         if self._block < self._first and self._path is not None and self._path.is_file():
             self._load(self._path.read_text())
         if self._hash and "0x" + get_block(node, self._block).hash.hex() != self._hash:
-            self._block, self._hash, self._happenings = self._first - 1, "", []
+            self._forget()
         if block <= self._block:
             return
-        for start in range(self._block + 1, block + 1, LOG_RANGE):
+        for start in range(self._next, block + 1, LOG_RANGE):
             end = min(start + LOG_RANGE - 1, block)
             found = read(node, self.manager, start, end)
             if any(read(other, self.manager, start, end) != found for other in others):
@@ -82,10 +86,9 @@ class Registry:
                     f"execution nodes have different events of {self.manager}, blocks {start}-{end}"
                 )
             end_hash = "0x" + get_block(node, end).hash.hex()
-            self._happenings += found
-            self._block, self._hash = end, end_hash
-        if self._path is not None:
-            write_atomically(self._path, json.dumps(self._as_json()))
+            self._happenings = [*(each for each in self._happenings if each.block < start), *found]
+            self._block, self._hash, self._next = end, end_hash, end + 1
+        self._next = max(self._first, self._next - REORGANISED)
 
     def at(self, node: Node, block: int, others: Sequence[Node] = ()) -> Ours:
         """As of ``block``, checked against the contract's own count and against what ``others`` tell."""
@@ -102,10 +105,15 @@ class Registry:
                 proven.append(each)
         (count,) = call(node, self.manager, "count()", returns=["uint256"], block=block)
         if count != len(proven):
+            self._forget()
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
             raise RegistryError(
                 f"the manager has {count} validators at block {block}, its events tell of {len(proven)}: "
                 "does the node keep all logs?"
             )
+        if self._path is not None:
+            write_atomically(self._path, json.dumps(self._as_json()))
         return Ours(
             tuple(bytes.fromhex(each.pubkey) for each in proven),
             tuple(each.index for each in proven),
@@ -139,6 +147,7 @@ class Registry:
         except (ValueError, KeyError, TypeError):
             return  # it can be read from the chain again
         self._block, self._hash, self._happenings = block, block_hash, happenings
+        self._next = max(self._first, block + 1 - REORGANISED)
 
 
 def read(node: Node, manager: str, first: int, last: int) -> list[Happening]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.beacon.answers import Validator, ValidatorRecord
-from sluice.keeper.daemon import FAR_FUTURE, PROVEN, Entry, working
+from sluice.keeper.daemon import FAR_FUTURE, PREPARED, PROVEN, Entry, coming_from, working
 from sluice.keeper.plans import MAX_BATCH, MAX_STAKE, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.units import Gwei
 
@@ -51,7 +51,7 @@ def test_parts_of_the_fullest_before_anybody_leaves() -> None:
     assert shown(plan_exits(57 * ETHER // 2, [one(1, balance=41), one(2, balance=60)])) == [(2, 28.0), (1, 0.5)]
 
 
-def entry(name: int, balance: int, *, asked: int = 0, pending: int = 0) -> Entry:
+def entry(name: int, balance: int, *, pending: int = 0, merges: bool = False, **more: int) -> Entry:
     validator = ValidatorRecord(
         pubkey=bytes([name]) * 48,
         withdrawal_credentials=bytes(32),
@@ -59,19 +59,19 @@ def entry(name: int, balance: int, *, asked: int = 0, pending: int = 0) -> Entry
         slashed=False,
         activation_eligibility_epoch=0,
         activation_epoch=0,
-        exit_epoch=FAR_FUTURE,
+        exit_epoch=more.get("exit_epoch", FAR_FUTURE),
         withdrawable_epoch=FAR_FUTURE,
     )
     seen = Validator(index=name, balance=balance * ETHER, status="active_ongoing", validator=validator)
     return Entry(
         pubkey=bytes([name]) * 48,
         operator=1,
-        phase=PROVEN,
+        phase=more.get("phase", PROVEN),
         slashed=False,
         prepared_at=0,
         staked=Gwei(balance * ETHER),
-        asked=Gwei(asked * ETHER),
         pending=Gwei(pending * ETHER),
+        merges=merges,
         seen=seen,
     )
 
@@ -84,9 +84,18 @@ def test_what_is_on_its_way_is_not_asked_for_a_second_time() -> None:
     assert shown(plan_exits(30 * ETHER, its)) == [(2, 28.0), (1, 2.0)]
     assert shown(plan_exits(50 * ETHER, its)) == [(1, 10.0), (2, 0.0)]
     assert shown(plan_exits(500 * ETHER, its)) == [(1, 10.0), (2, 0.0)], "the first one cannot leave yet"
-    # what was forced waits, too, and is not counted twice
-    (once,) = working([entry(1, 132, asked=60, pending=60)])
-    assert (once.balance, once.is_asked) == (72 * ETHER, True)
+
+
+def test_what_comes_is_what_waits_and_what_leaves_for_the_pool() -> None:
+    """Not what was merged into another validator, nor what has somebody else's credentials."""
+    its = [
+        entry(1, 132, pending=90),
+        entry(2, 60, exit_epoch=7),
+        entry(3, 60, exit_epoch=7, pending=20),
+        entry(4, 60, exit_epoch=7, merges=True),
+        entry(5, 1, exit_epoch=7, phase=PREPARED),
+    ]
+    assert coming_from(its) == (90 + 60 + 60) * ETHER
 
 
 WORKING = st.lists(

@@ -196,6 +196,23 @@ def test_event_that_one_node_leaves_out_is_a_disagreement(node: HttpNode, liar: 
     assert len(ours.at(node, block, [node]).preparations) == 1, "nothing of it was kept"
 
 
+def test_events_that_a_node_had_not_yet_are_read_the_next_time(node: HttpNode, tmp_path: Path) -> None:
+    """A keeper reads up to the newest block: an index that lags must not be believed for ever."""
+    file = tmp_path / "registry.json"
+    first = say(node, prepared(1))
+    ours = Registry(MANAGER, first, file)
+    block = say(node, prepared(2))
+    assert set(ours.at(Through(node, hide=PREPARED), block).preparations) == set()
+    block = say(node, proven(1, 0))
+    assert set(ours.at(node, block).preparations) == {keccak(key(2))}
+    # also by a process that begins with what was kept
+    later = say(node, prepared(3), proven(2, 1))
+    with pytest.raises(RegistryError):
+        ours.at(Through(node, hide=PROVEN), later)
+    assert Registry(MANAGER, first, file).at(node, later).pubkeys == (key(1), key(2))
+    assert ours.at(node, later).pubkeys == (key(1), key(2)), "and it recovers by itself"
+
+
 def test_proof_that_is_left_out_does_not_fit_the_count(node: HttpNode) -> None:
     block = say(node, prepared(1), proven(1, 0))
     with pytest.raises(RegistryError, match=f"has 1 validators at block {block}, its events tell of 0"):

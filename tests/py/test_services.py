@@ -210,7 +210,7 @@ def test_service_that_ends_waits_for_no_receipt() -> None:
     service = Service("test", lambda: "", pause=1.0)
     ending = Sender(chain, KEY, 10**11, 600.0, wait=service.wait)
     service.stop()
-    with pytest.raises(NotSentError, match="the service ends; it still waits for 0x0"):
+    with pytest.raises(NotSentError, match="the service ends; it still waits for 0x"):
         ending.send(TO, b"")
     assert len(chain.sent) == 1
 
@@ -250,6 +250,35 @@ def test_trouble_of_the_node_is_no_revert_and_an_older_transaction_is_outbid() -
     chain = Waiting()
     sender(chain).send(TO, b"")
     assert (chain.tries, len(chain.sent)) == (3, 1)
+
+
+def test_transaction_that_was_in_a_block_already_is_found() -> None:
+    """It came into a block between the last look and the dearer one, which the node then refuses."""
+
+    class Quick(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_sendRawTransaction" and self.sent:
+                self.mined_after = 1
+                raise NodeError(method, -32000, "nonce too low", None)
+            return super().request(method, *params)
+
+    assert sender(Quick(mined_after=99)).send(TO, b"")["status"] == "0x1"
+
+    class Foreign(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_sendRawTransaction":
+                raise NodeError(method, -32000, "nonce too low", None)
+            return super().request(method, *params)
+
+    with pytest.raises(NodeError, match="nonce too low"):
+        sender(Foreign(mined_after=99)).send(TO, b"")
+
+
+def test_nothing_is_sent_that_is_not_wanted_any_more() -> None:
+    chain, answers = Chain(mined_after=99), iter([True, False])
+    with pytest.raises(NotSentError, match="has changed"):
+        sender(chain).send(TO, b"", 0, lambda: next(answers))
+    assert len(chain.sent) == 1, "and the dearer one is not"
 
 
 def test_what_stays_stuck_at_the_cap_and_what_fails_is_told() -> None:
