@@ -203,6 +203,7 @@ def settlement_message(
     shares: int,
     reason: bytes,
     nonce: int,
+    deadline: int = FOREVER,
     name: str = "Sluice Operator Bonds",
 ) -> Any:
     return encode_typed_data(
@@ -214,11 +215,18 @@ def settlement_message(
                     {"name": "shares", "type": "uint256"},
                     {"name": "reason", "type": "bytes32"},
                     {"name": "nonce", "type": "uint256"},
+                    {"name": "deadline", "type": "uint256"},
                 ],
             },
             "primaryType": "Settlement",
             "domain": {"name": name, "version": "1", "chainId": chain_id, "verifyingContract": contract},
-            "message": {"operator": operator, "shares": shares, "reason": reason, "nonce": nonce},
+            "message": {
+                "operator": operator,
+                "shares": shares,
+                "reason": reason,
+                "nonce": nonce,
+                "deadline": deadline,
+            },
         }
     )
 
@@ -230,11 +238,13 @@ def settlement_signatures(
     reason: bytes,
     *,
     keys: Sequence[AccountAPI] | None = None,
+    deadline: int = FOREVER,
 ) -> list[bytes]:
     """By a bare quorum unless ``keys`` are given, in the order that the oracle asks for."""
     keys = protocol.actors.keys[: protocol.oracle.quorum()] if keys is None else keys
     nonce = protocol.bonds.nonces(operator)
-    message = settlement_message(protocol.bonds.address, ape.chain.chain_id, operator, shares, reason, nonce)
+    contract, chain_id = protocol.bonds.address, ape.chain.chain_id
+    message = settlement_message(contract, chain_id, operator, shares, reason, nonce, deadline)
     ordered = sorted(keys, key=lambda key: int(key.address, 16))
     return [bytes(signer(key).sign_message(message).signature) for key in ordered]
 

@@ -73,6 +73,7 @@ interface IOperatorBonds is ILossCover {
     /// @notice While a settlement is proposed nothing leaves the bond.
     error SettlementIsOpen(uint256 operator);
     error SettlementUnknown(uint256 id);
+    error SettlementExpired(uint256 deadline);
     error CoverMissing();
     /// @notice A bond that a case has emptied is not begun anew with so little.
     error AmountBelowMinimum(uint256 shares, uint256 minimum);
@@ -118,10 +119,12 @@ interface IOperatorBonds is ILossCover {
     // --- Settlements: faults that no proof shows ---
 
     /// @notice Propose to take `shares` from the bond (missed duties, misdirected MEV). A quorum of the oracle committee has
-    /// signed `Settlement(uint256 operator,uint256 shares,bytes32 reason,uint256 nonce)`, ordered by signer; anybody may
+    /// signed `Settlement(uint256 operator,uint256 shares,bytes32 reason,uint256 nonce,uint256 deadline)`, ordered by
+    /// signer; until second `deadline` anybody may
     /// submit. The nonce is that of the operator, so signatures count once.
-    /// @dev Errors: {AmountMissing}, `OperatorUnknown` of the registry, those of {IReportOracle-requireQuorum}.
-    function propose(uint256 operator, uint256 shares, bytes32 reason, bytes[] calldata signatures)
+    /// @dev Errors: {AmountMissing}, {SettlementExpired}, `OperatorUnknown` of the registry, those of
+    /// {IReportOracle-requireQuorum}.
+    function propose(uint256 operator, uint256 shares, bytes32 reason, uint256 deadline, bytes[] calldata signatures)
         external
         returns (uint256 id);
     /// @notice Cancel a proposal before it is executed. Restricted (guardian).
@@ -163,5 +166,8 @@ interface IOperatorBonds is ILossCover {
     /// @notice Nonce of the next settlement of `operator`.
     function nonces(uint256 operator) external view returns (uint256);
     /// @notice What a member's key signs for the next settlement of `operator` (EIP-712).
-    function settlementDigest(uint256 operator, uint256 shares, bytes32 reason) external view returns (bytes32);
+    function settlementDigest(uint256 operator, uint256 shares, bytes32 reason, uint256 deadline)
+        external
+        view
+        returns (bytes32);
 }

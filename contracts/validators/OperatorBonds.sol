@@ -58,7 +58,7 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     }
 
     bytes32 private constant SETTLEMENT_TYPEHASH =
-        keccak256("Settlement(uint256 operator,uint256 shares,bytes32 reason,uint256 nonce)");
+        keccak256("Settlement(uint256 operator,uint256 shares,bytes32 reason,uint256 nonce,uint256 deadline)");
     /// @dev Bond of a preparation, wei.
     uint256 private constant PREPARATION = 1 ether;
 
@@ -236,13 +236,14 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     // --- Settlements ---
 
     /// @inheritdoc IOperatorBonds
-    function propose(uint256 operator, uint256 shares, bytes32 reason, bytes[] calldata signatures)
+    function propose(uint256 operator, uint256 shares, bytes32 reason, uint256 deadline, bytes[] calldata signatures)
         external
         returns (uint256 id)
     {
         if (shares == 0) revert AmountMissing();
+        if (block.timestamp > deadline) revert SettlementExpired(deadline);
         REGISTRY.mandate(operator);
-        IReportOracle(VAULT.oracle()).requireQuorum(settlementDigest(operator, shares, reason), signatures);
+        IReportOracle(VAULT.oracle()).requireQuorum(settlementDigest(operator, shares, reason, deadline), signatures);
         ++nonces[operator];
         ++_bonds[operator].settlements;
         id = ++settlementCount;
@@ -316,8 +317,14 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IOperatorBonds
-    function settlementDigest(uint256 operator, uint256 shares, bytes32 reason) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(SETTLEMENT_TYPEHASH, operator, shares, reason, nonces[operator])));
+    function settlementDigest(uint256 operator, uint256 shares, bytes32 reason, uint256 deadline)
+        public
+        view
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(
+            keccak256(abi.encode(SETTLEMENT_TYPEHASH, operator, shares, reason, nonces[operator], deadline))
+        );
     }
 
     function token() external view returns (address) {

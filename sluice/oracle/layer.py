@@ -30,7 +30,7 @@ MAX_MISSED_SLOTS: Final = 64
 """As the contract: behind a reference slot after which more are missed there is no report."""
 KEPT: Final = 8
 """Readings that are kept in memory."""
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the files with figures."""
 
 

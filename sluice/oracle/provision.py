@@ -32,8 +32,8 @@ class Slashed:
     """A slashed validator of ours."""
 
     balance: Gwei
-    initial: Gwei
-    """Taken when it was slashed."""
+    taken: Gwei
+    """Since it was slashed: the initial penalty and, by the same formula as below, what it has missed."""
     provision: Gwei
     """Still to come."""
     over: bool
@@ -59,11 +59,14 @@ def slashed_of(state: BeaconState, indices: "np.typing.NDArray[np.int64]") -> di
         record = state.validator(index)
         balance = state.balance(index)
         left = max(0, record.withdrawable_epoch - epoch)
+        missed = _missed(total, record.effective_balance)
         cost = _correlation(state, total, record.effective_balance, epoch, left)
-        cost += _absence(state, total, record.effective_balance, left, index)
+        cost += missed * left + _leaking(state, record.effective_balance, left, index)
+        since = max(0, state.preset.epochs_per_slashings_vector - left)  # it is withdrawable that long after
+        initial = record.effective_balance // MIN_SLASHING_PENALTY_QUOTIENT
         found[index] = Slashed(
             balance=balance,
-            initial=Gwei(record.effective_balance // MIN_SLASHING_PENALTY_QUOTIENT),
+            taken=Gwei(initial + missed * since),
             provision=Gwei(min(cost, balance)),
             over=left == 0,
         )
@@ -80,7 +83,7 @@ def lost_since(before: dict[int, Slashed], now: dict[int, Slashed]) -> Gwei:
     for index, each in now.items():
         earlier = before.get(index)
         if earlier is None:
-            total += each.initial + each.provision
+            total += each.taken + each.provision
         elif not each.over:
             total += max(0, earlier.value - each.value)
     return Gwei(total)
@@ -101,12 +104,15 @@ def _correlation(state: BeaconState, total: int, effective: int, epoch: int, lef
     return adjusted // (total // INCREMENT) * (effective // INCREMENT)
 
 
-def _absence(state: BeaconState, total: int, effective: int, left: int, index: int) -> int:
+def _missed(total: int, effective: int) -> int:
+    """In an epoch; rounded once where the chain rounds twice, so rather a gwei too much."""
     reward = effective // INCREMENT * (INCREMENT * BASE_REWARD_FACTOR // isqrt(total))
-    missed = reward * MISSED_WEIGHT // WEIGHT_DENOMINATOR
+    return reward * MISSED_WEIGHT // WEIGHT_DENOMINATOR
+
+
+def _leaking(state: BeaconState, effective: int, left: int, index: int) -> int:
     score = int(state.column("inactivity_scores")[index])
-    leaking = effective * drained(score, left) // (INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT)
-    return missed * left + leaking
+    return effective * drained(score, left) // (INACTIVITY_SCORE_BIAS * INACTIVITY_PENALTY_QUOTIENT)
 
 
 def drained(score: int, epochs: int) -> int:

@@ -184,11 +184,11 @@ class Protocol:
 
     def settle(self, operator: int, shares: int) -> None:
         """The committee proposes, nobody cancels, anybody executes."""
-        reason = b"\x01" * 32
-        digest = bytes(self.view("OperatorBonds", "settlementDigest", operator, shares, reason))
+        reason, deadline = b"\x01" * 32, self.devnet.time_of(self.devnet.status().slot) + DAY
+        digest = bytes(self.view("OperatorBonds", "settlementDigest", operator, shares, reason, deadline))
         keys = sorted(self.keys[:5], key=lambda key: int(key.address, 16))
         signatures = [bytes(key.unsafe_sign_hash(digest).signature) for key in keys]
-        self.send(self.stranger, "OperatorBonds", "propose", operator, shares, reason, signatures)
+        self.send(self.stranger, "OperatorBonds", "propose", operator, shares, reason, deadline, signatures)
         self.devnet.advance(7 * FRAME + 1)
         self.send(self.stranger, "OperatorBonds", "execute", int(self.view("OperatorBonds", "settlementCount")))
 

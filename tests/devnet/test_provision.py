@@ -70,9 +70,29 @@ def test_provision_is_what_a_slashing_still_costs(quiet: Devnet, count: int) -> 
     for key in keys:
         lost = before[key] - look(devnet, key).balance
         each = foreseen[key]
-        assert each.initial + each.provision == pytest.approx(lost, abs=tolerance(each))
-    assert told == sum(each.initial + each.provision for each in first.values())
+        assert each.taken + each.provision == pytest.approx(lost, abs=tolerance(each))
+    assert told == sum(each.taken + each.provision for each in first.values())
     assert lost_since(first, now) <= sum(tolerance(each) for each in first.values())
+
+
+def test_what_was_missed_before_the_first_report_is_told_with_it(quiet: Devnet) -> None:
+    """The offence is early in the frame: the epochs up to the reference slot are the operator's fault, too."""
+    devnet = quiet
+    key = Key.of("provision missed")
+    make_validators(devnet, devnet.accounts[24], CREDENTIALS, eth(32), key)
+    slash(devnet, key)
+    devnet.advance_epochs(1)
+    (at_once,) = slashed(devnet, key).values()
+    epochs = 9
+    devnet.advance_epochs(epochs)
+    (later,) = slashed(devnet, key).values()
+    missed = at_once.balance - later.balance
+    assert missed > 0
+    assert later.taken - at_once.taken == pytest.approx(missed, rel=0.02), "fewer are active, which costs each more"
+    # in whichever of two reports it is first seen, the same is told
+    assert lost_since({}, {0: later}) == pytest.approx(
+        lost_since({}, {0: at_once}) + lost_since({0: at_once}, {0: later}), abs=tolerance(later)
+    )
 
 
 def test_slashing_that_the_vector_has_forgotten_by_then_costs_nothing_more(quiet: Devnet) -> None:
@@ -92,7 +112,7 @@ def test_slashing_that_the_vector_has_forgotten_by_then_costs_nothing_more(quiet
     while epoch_of(devnet) < end - 1:
         devnet.advance_epochs(1)
     lost = before - look(devnet, late).balance
-    assert each.initial + each.provision == pytest.approx(lost, abs=tolerance(each))
+    assert each.taken + each.provision == pytest.approx(lost, abs=tolerance(each))
 
 
 def test_ether_for_a_validator_that_was_paid_out_makes_no_loss_of_the_payment(quiet: Devnet) -> None:

@@ -119,7 +119,7 @@ OPEN: Mapping[str, set[str]] = {
         "depositWithPermit(uint256,uint256,uint256,bytes)",
         "execute(uint256)",
         # the quorum's signatures are in the arguments
-        "propose(uint256,uint256,bytes32,bytes[])",
+        "propose(uint256,uint256,bytes32,uint256,bytes[])",
         "withdraw(uint256)",
     },
     "RebasingStakedEther": {

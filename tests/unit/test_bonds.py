@@ -470,7 +470,7 @@ def test_F1_nothing_leaves_while_a_settlement_is_open(protocol, bonds, bonded, m
     warp_to(bond_of(protocol, bonded)[2] - 10)
     reason = b"\x07" * 32
     signatures = settlement_signatures(protocol, bonded, ETHER, reason)
-    bonds.propose(bonded, ETHER, reason, signatures, sender=stranger)
+    bonds.propose(bonded, ETHER, reason, FOREVER, signatures, sender=stranger)
     warp_to(now() + 10)
     with reverts(bonds.SettlementIsOpen, operator=bonded):
         bonds.withdraw(bonded, sender=manager)

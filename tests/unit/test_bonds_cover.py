@@ -12,6 +12,7 @@ import ape
 import pytest
 
 from tests.bonding import (
+    FOREVER,
     bond,
     bond_of,
     held,
@@ -355,9 +356,8 @@ def test_bond_that_a_settlement_empties_leaves_the_line(protocol, bonds, book, o
         bond(protocol, operator, ETHER, staker)
         open_case(protocol, book, operator)
     reason = b"\x01" * 32
-    bonds.propose(
-        operators[1], 2 * ETHER, reason, settlement_signatures(protocol, operators[1], 2 * ETHER, reason), sender=staker
-    )
+    signatures = settlement_signatures(protocol, operators[1], 2 * ETHER, reason)
+    bonds.propose(operators[1], 2 * ETHER, reason, FOREVER, signatures, sender=staker)
     warp_to(now() + bonds.WINDOW())
     bonds.execute(1, sender=staker)
     assert line(protocol) == [operators[0], operators[2]]

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.bonding import terms
+from tests.bonding import FOREVER, terms
 from tests.in_process import Process, Reverted
 from tests.small_core import DAY, ETHER, GWEI, ZERO, SmallCore
 
@@ -258,7 +258,7 @@ class World:
         process.pass_time(min(max(figures["referenceTime"] - previous, 3_600), 30 * DAY))
 
     def sign(self, operator: int, shares: int, reason: bytes) -> bytes:
-        digest = self.bonds.settlementDigest(operator, shares, reason)
+        digest = self.bonds.settlementDigest(operator, shares, reason, FOREVER)
         return bytes(self.key.unsafe_sign_hash(digest).signature)
 
     def propose(self, operator: int, shares: int) -> None:
@@ -266,7 +266,7 @@ class World:
         vault, signed = self.core.vault, [self.sign(operator, shares, bytes(32))]
         vault.setOracle(self.oracle, sender=self.governance)
         try:
-            self.bonds.propose(operator, shares, bytes(32), signed, sender=self.user)
+            self.bonds.propose(operator, shares, bytes(32), FOREVER, signed, sender=self.user)
         finally:
             vault.setOracle(self.reporter, sender=self.governance)
 

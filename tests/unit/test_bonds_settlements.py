@@ -8,6 +8,7 @@ from eth_account import Account
 
 from sluice.oracle.signing import to_compact
 from tests.bonding import (
+    FOREVER,
     bond,
     bond_of,
     held,
@@ -57,11 +58,11 @@ def operator(protocol, staker):
     return operator
 
 
-def propose(protocol, operator, shares=TAKEN, reason=REASON, signatures=None, **changes):
+def propose(protocol, operator, shares=TAKEN, reason=REASON, signatures=None, deadline=FOREVER, **changes):
     """By a quorum, sent by a stranger."""
     if signatures is None:
-        signatures = settlement_signatures(protocol, operator, shares, reason, **changes)
-    return protocol.bonds.propose(operator, shares, reason, signatures, sender=protocol.actors.stranger)
+        signatures = settlement_signatures(protocol, operator, shares, reason, deadline=deadline, **changes)
+    return protocol.bonds.propose(operator, shares, reason, deadline, signatures, sender=protocol.actors.stranger)
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_propose_by_a_quorum(protocol, bonds, operator):
 
 def test_digest_is_what_wallets_sign(protocol, bonds, operator):
     signatures = settlement_signatures(protocol, operator, TAKEN, REASON, keys=protocol.actors.keys[:1])
-    digest = bytes(bonds.settlementDigest(operator, TAKEN, REASON))
+    digest = bytes(bonds.settlementDigest(operator, TAKEN, REASON, FOREVER))
     assert Account._recover_hash(digest, signature=signatures[0]) == protocol.actors.keys[0]
     protocol.oracle.requireQuorum(digest, settlement_signatures(protocol, operator, TAKEN, REASON))
 
@@ -127,7 +128,7 @@ def test_G2_settlements_take_no_malleable_or_broken_signature(protocol, operator
     propose(protocol, operator, signatures=[to_compact(signature) for signature in good])
 
 
-@pytest.mark.parametrize("field", ["contract", "chain_id", "operator", "shares", "reason", "nonce", "name"])
+@pytest.mark.parametrize("field", ["contract", "chain_id", "operator", "shares", "reason", "nonce", "deadline", "name"])
 def test_G2_signatures_for_anything_else_propose_nothing(protocol, bonds, operator, field):
     """Those of other accounts come out of them, which are in no order and nobody's."""
     other = {
@@ -137,6 +138,7 @@ def test_G2_signatures_for_anything_else_propose_nothing(protocol, bonds, operat
         "shares": TAKEN - 1,
         "reason": bytes(32),
         "nonce": 1,
+        "deadline": FOREVER - 1,
         "name": "Sluice Report Oracle",
     }[field]
     values = {
@@ -146,6 +148,7 @@ def test_G2_signatures_for_anything_else_propose_nothing(protocol, bonds, operat
         "shares": TAKEN,
         "reason": REASON,
         "nonce": 0,
+        "deadline": FOREVER,
         "name": "Sluice Operator Bonds",
     }
     expected, signed = settlement_message(**values), settlement_message(**values | {field: other})
@@ -167,6 +170,18 @@ def test_G2_signatures_of_a_settlement_count_once(protocol, bonds, operator):
             bonds.cancel(1, sender=protocol.actors.guardian)
     propose(protocol, operator)
     assert bonds.settlementCount() == 2
+
+
+def test_signatures_count_until_their_deadline(protocol, bonds, operator):
+    """What was signed and not used is worth nothing later."""
+    deadline = now() + 100
+    warp_to(deadline - 1)
+    with reverts(bonds.SettlementExpired, deadline=deadline):
+        next_at(deadline + 1)
+        propose(protocol, operator, deadline=deadline)
+    second = now() + 100
+    next_at(second)
+    propose(protocol, operator, deadline=second)
 
 
 def test_nonces_of_operators_are_apart(protocol, bonds, staker, operator):
@@ -198,7 +213,7 @@ def test_committee_is_that_of_the_oracle_of_the_moment(protocol, bonds, operator
 
 
 def test_requireQuorum_of_the_oracle(protocol, operator):
-    oracle, digest = protocol.oracle, protocol.bonds.settlementDigest(operator, TAKEN, REASON)
+    oracle, digest = protocol.oracle, protocol.bonds.settlementDigest(operator, TAKEN, REASON, FOREVER)
     signatures = settlement_signatures(protocol, operator, TAKEN, REASON, keys=protocol.actors.keys)
     oracle.requireQuorum(digest, signatures[:5])
     oracle.requireQuorum(digest, signatures)
