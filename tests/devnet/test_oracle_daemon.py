@@ -198,6 +198,19 @@ class Hostile(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def hostile(body: Any) -> Iterator[str]:
+    """The address of one; a list is sent part by part, an empty part is a long wait."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.body = body  # type: ignore[attr-defined]
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -214,17 +227,10 @@ def test_hostile_peer_keeps_nobody_from_reporting(
 ) -> None:
     monkeypatch.setattr(exchange, "DEADLINE", 1.0)
     world.protocol.next_frame()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-    server.body = body  # type: ignore[attr-defined]
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with committee(world, tmp_path, [0, 1, 2, 3, 4]) as members:
-            for each in members:
-                each.peers = Peers([f"http://127.0.0.1:{server.server_port}", *each.peers.urls])
-            said = rounds(world, members)
-    finally:
-        server.shutdown()
+    with hostile(body) as url, committee(world, tmp_path, [0, 1, 2, 3, 4]) as members:
+        for each in members:
+            each.peers = Peers([url, *each.peers.urls])
+        said = rounds(world, members)
     assert reported(world), said
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from sluice.watcher.daemon import MOST_TRIES, NotJudgedError, WatchDaemon, Watch
 from sluice.watcher.lies import first_difference, signatures_in
 from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
 from tests.devnet.staking import Key
-from tests.devnet.test_oracle_daemon import committee
+from tests.devnet.test_oracle_daemon import committee, hostile
 from tests.devnet.world import World, open_world
 
 
@@ -243,7 +241,7 @@ def test_what_members_send_never_stops_the_watcher(world: World, tmp_path: Path)
         b"{",
     ]
     with ExitStack() as stack:
-        urls = [stack.enter_context(serving(body)) for body in bodies]
+        urls = [stack.enter_context(hostile(body)) for body in bodies]
         (member,) = stack.enter_context(committee(world, tmp_path / "liars", [0]))
         member.book.keep_leaves(lie.reference_slot, forged)
         urls.append(f"http://127.0.0.1:{member.service.port}")
@@ -271,28 +269,6 @@ def test_challenge_that_cannot_be_paid_is_an_alarm(world: World, tmp_path: Path)
     assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "false report"}) == 1
     assert "NOT CHALLENGED" in daemon.step(), "it is tried again"
     protocol.report()
-
-
-@contextmanager
-def serving(body: bytes) -> Iterator[str]:
-    """A member that answers everything with this."""
-
-    class Liar(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_false_report_is_challenged_by_itself(world: World, tmp_path: Path) -> None:
