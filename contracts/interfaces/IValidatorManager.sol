@@ -108,7 +108,8 @@ interface IValidatorManager is IOperatorStake {
     /// @param signature 96 bytes over the deposit of 1 ether with the vault's credentials. It is not checked; if it is
     /// wrong there will be no validator and the operator's bond pays.
     /// @dev Errors: `OperatorUnknown` of the registry, {CallerNotAllowed}, {OperatorInactive}, {CaseIsOpen},
-    /// {PubkeyLengthInvalid}, {PubkeyUsed}, {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow`, `SignatureLengthInvalid` of the vault.
+    /// {PubkeyLengthInvalid}, {PubkeyUsed}, {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow`,
+    /// `SignatureLengthInvalid` of the vault.
     function prepare(uint256 operator, bytes calldata pubkey, bytes calldata signature) external;
 
     /// @notice Prove that a prepared validator exists with our credentials. Anybody.

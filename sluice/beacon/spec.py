@@ -27,6 +27,14 @@ Fork = Literal["electra", "fulu"]
 FORKS: Final[tuple[Fork, ...]] = ("electra", "fulu")
 
 
+def fork_named(name: str) -> Fork:
+    """As nodes name it; raises ``ValueError`` for one whose states are not known here."""
+    for fork in FORKS:
+        if fork == name:
+            return fork
+    raise ValueError(f"states of the fork '{name}' are not known, only of {', '.join(FORKS)}")
+
+
 @dataclass(frozen=True)
 class Preset:
     """What differs between mainnet and the minimal network; all else is the same in both."""

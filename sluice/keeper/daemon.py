@@ -22,7 +22,7 @@ from pydantic import Field
 from sluice.beacon import proofs
 from sluice.beacon.answers import Validator
 from sluice.beacon.client import BeaconClient
-from sluice.beacon.spec import FORKS, PRESETS
+from sluice.beacon.spec import PRESETS, fork_named
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
@@ -225,12 +225,9 @@ class KeeperDaemon:
         if child is None:
             raise NotSentError("the final block has no child yet")
         data, fork = self.beacon.state(slot, self.settings.state_dir)
-        chosen = next((each for each in FORKS if each == fork), None)
-        if chosen is None:
-            raise NotSentError(f"{self.beacon.url} sends states of the fork '{fork}'; known are {', '.join(FORKS)}")
         spec = self.beacon.spec()
         tree = StateTree()
-        state = BeaconState.decode(data, chosen, PRESETS[spec.preset])
+        state = BeaconState.decode(data, fork_named(fork), PRESETS[spec.preset])
         if tree.load(state) != header.state_root:
             raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
         return tree, state.genesis_time + child.slot * spec.seconds_per_slot

@@ -15,7 +15,7 @@ import numpy as np
 
 from sluice.beacon.answers import Header
 from sluice.beacon.client import BeaconClient, BeaconError
-from sluice.beacon.spec import FORKS, PRESETS, Preset
+from sluice.beacon.spec import PRESETS, Preset, fork_named
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.interface import Stamp
 from sluice.chain.node import Node, call, get_balance, get_block
@@ -207,11 +207,8 @@ class BeaconLayer:
                 continue
             self.timing.measure("download", start)
             start = time.monotonic()
-            chosen = next((each for each in FORKS if each == fork), None)
-            if chosen is None:
-                raise WrongStateError(f"{beacon.url} sends states of the fork '{fork}'; known are {', '.join(FORKS)}")
             try:
-                state = BeaconState.decode(data, chosen, self._preset())
+                state = BeaconState.decode(data, fork_named(fork), self._preset())
                 root = self._tree.load(state)
             except ValueError as error:
                 troubles.append(f"{beacon.url}: {error}")

@@ -6,7 +6,7 @@ import pytest
 
 from sluice.beacon import ssz
 from sluice.beacon.containers import BlockHeader, PendingDeposit, ValidatorRecord
-from sluice.beacon.spec import FORKS, HEADER, MAINNET, MINIMAL, PENDING_DEPOSIT, VALIDATOR, beacon_state
+from sluice.beacon.spec import FORKS, HEADER, MAINNET, MINIMAL, PENDING_DEPOSIT, VALIDATOR, beacon_state, fork_named
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.units import Slot
 from tests import beacon_types
@@ -193,3 +193,9 @@ def test_records_and_headers_are_encoded_as_they_were_read():
         data = bytes(i % 2 for i in range(size))
         assert cls.decode(data).encoded() == data
     assert BlockHeader.decode(bytes(112)).slot == Slot(0)
+
+
+def test_fork_that_is_not_known_is_named():
+    assert [fork_named(fork) for fork in FORKS] == list(FORKS)
+    with pytest.raises(ValueError, match="the fork 'gloas' are not known"):
+        fork_named("gloas")
