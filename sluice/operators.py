@@ -6,34 +6,46 @@ from pathlib import Path
 from typing import Any, Final
 
 from eth_abi.abi import decode, encode
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sluice.beacon.answers import Bytes4, Bytes32, Bytes48, Bytes96
+from sluice.beacon.client import BeaconClient
 from sluice.beacon.deposits import DepositData
 from sluice.chain.node import Node, call
 from sluice.daemon.sender import Sender, WouldRevertError
 from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
-from sluice.units import Gwei
+from sluice.units import GWEI_PER_ETHER, Gwei
 
 PREPARATION: Final = Gwei(10**9)
+MIN_ACTIVE: Final = Gwei(32 * 10**9)
 PHASES: Final = ("unknown", "prepared", "proven", "asked to leave", "leaving", "gone", "refused", "abandoned")
 OPERATOR: Final = "(address,bool,address,(uint32,uint32,uint16,uint16,uint8))"
 
 
-ERRORS: Final = (
-    "AddressMissing()",
-    "BondTooLow(uint256,uint256,uint256)",
-    "BufferTooLow(uint256,uint256)",
-    "CallerNotAllowed(address,address)",
-    "NotOpen()",
-    "OperatorInactive(uint256)",
-    "OperatorUnknown(uint256)",
-    "StakeAboveCap(uint256,uint256,uint256)",
-    "StakeAboveLimit(uint256,uint256)",
-    "StakeBelowMinimum(uint256,uint256)",
-)
-"""Those of the contracts that an operator meets."""
+ERRORS: Final = {
+    "AddressMissing()": "an address of zero gets nothing",
+    "AmountAboveBond(uint256,uint256,uint256)": "so much is not in the bond",
+    "AmountBelowMinimum(uint256,uint256)": "parts are 1 ether at least",
+    "BondTooLow(uint256,uint256,uint256)": "operator, shares there, shares required; `sluice operator bond` adds some",
+    "BufferTooLow(uint256,uint256)": "the pool has no ether for it now; wait for stakes",
+    "CallerNotAllowed(address,address)": "the second account is the operator's manager, the key is another's",
+    "CaseIsOpen(uint256)": "a validator of this operator was slashed; wait until its case is closed",
+    "NothingLeaves(uint256)": "ask first: `sluice operator unbond`",
+    "NotOpen()": "governance has closed the open terms",
+    "OperatorInactive(uint256)": "it takes no new keys",
+    "OperatorMismatch(bytes,uint256,uint256)": "the key is that of the first operator",
+    "OperatorUnknown(uint256)": "nobody has registered it yet",
+    "PubkeyUsed(bytes)": "a key is used once and never again",
+    "SettlementIsOpen(uint256)": "wait until it is executed or cancelled",
+    "StakeAboveCap(uint256,uint256,uint256)": "operator, gwei it would have, its cap",
+    "StakeAboveLimit(uint256,uint256)": "gwei",
+    "StakeBelowMinimum(uint256,uint256)": "wei",
+    "StillLocked(uint256)": "the time, in seconds since 1970, from which on it leaves",
+}
+"""Those of the contracts that an operator meets, and what to know or do."""
 
 
 class OperatorError(Exception):
@@ -105,6 +117,26 @@ def as_deposit_data(deposits: list[DepositData], fork_version: bytes) -> str:
     )
 
 
+def why_ignored(client: BeaconClient, pubkey: bytes, amount: Gwei) -> str | None:
+    """Why the consensus layer would ignore a request now, by ``process_withdrawal_request`` (EIP-7002, EIP-7251)."""
+    seen = client.validator(pubkey)
+    if seen is None or not seen.status.startswith("active"):
+        return "not active yet, or not any more"
+    if seen.status != "active_ongoing":
+        return "leaves already"
+    spec = client.spec()
+    epoch = client.header("head").slot // spec.slots_per_epoch
+    first = seen.validator.activation_epoch + int(spec.values["SHARD_COMMITTEE_PERIOD"])
+    if epoch < first:
+        return f"too young: ask again from epoch {first} on, now is {epoch}"
+    pending = sum(each.amount for each in client.pending_partial_withdrawals() if each.validator_index == seen.index)
+    if not amount and pending:
+        return f"parts of it are on their way, {pending / GWEI_PER_ETHER:g} ether: ask again when they are paid"
+    if amount and seen.balance <= MIN_ACTIVE + pending:
+        return "only what is beyond 32 ether can leave in parts"
+    return None
+
+
 @dataclass
 class Operators:
     """The contracts around operators, found from the oracle's address."""
@@ -128,7 +160,7 @@ class Operators:
         _send(sender, self.registry, _data("register(address)", ["address"], [rewards]))
         (count,) = call(self.node, self.registry, "count()", returns=["uint256"])
         for operator in range(count, 0, -1):
-            if self.describe(operator)["manager"].lower() == sender.address.lower():
+            if self.describe(operator)["manager"] == sender.address:
                 return operator
         raise OperatorError("the registration is not to be found: is the node in step?")
 
@@ -141,15 +173,36 @@ class Operators:
         arguments = [operator, deposit.pubkey, deposit.signature]
         _send(sender, self.contracts.manager, _data("prepare(uint256,bytes,bytes)", types, arguments))
 
+    def ask(self, sender: Sender, operator: int, pubkeys: list[bytes], amount: Gwei) -> None:
+        """Ask the consensus layer for ``amount`` of each validator, or for all of it and its exit where it is 0."""
+        fee, _ = call(self.node, self.contracts.gateway, "fees()", returns=["uint256", "uint256"])
+        types = ["uint256", "bytes[]", "uint64[]"]
+        data = _data("requestOwnExits(uint256,bytes[],uint64[])", types, [operator, pubkeys, [amount] * len(pubkeys)])
+        _send(sender, self.contracts.manager, data, 2 * fee * len(pubkeys))  # it may rise; the rest comes back
+
+    def unbond(self, sender: Sender, operator: int, shares: int) -> None:
+        _send(
+            sender, self.bonds, _data("requestWithdrawal(uint256,uint256)", ["uint256", "uint256"], [operator, shares])
+        )
+
+    def withdraw(self, sender: Sender, operator: int) -> None:
+        _send(sender, self.bonds, _data("withdraw(uint256)", ["uint256"], [operator]))
+
     # --- Reading ---
+
+    def first_of(self, manager: ChecksumAddress) -> int | None:
+        """The first operator of this manager."""
+        (count,) = call(self.node, self.registry, "count()", returns=["uint256"])
+        found = (each for each in range(1, count + 1) if self.describe(each)["manager"] == manager)
+        return next(found, None)
 
     def describe(self, operator: int) -> dict[str, Any]:
         (values,) = call(self.node, self.registry, "operator(uint256)", [operator], [OPERATOR])
         manager, active, rewards, (cap, weight, bond, fee, _) = values
         return {
-            "manager": manager,
+            "manager": to_checksum_address(manager),
             "active": active,
-            "rewards": rewards,
+            "rewards": to_checksum_address(rewards),
             "cap": cap,
             "weight": weight,
             "bond": bond,
@@ -168,6 +221,7 @@ class Operators:
             "validators": validators,
             "bond": bond[0],
             "leaving": bond[1],
+            "leaving_from": bond[2],
             "required": required,
         }
 
@@ -176,16 +230,22 @@ class Operators:
         return PHASES[values[1]]
 
 
+def refusal(data: bytes) -> OperatorError | None:
+    """What a contract's refusal means for an operator; None for errors that are not in :data:`ERRORS`."""
+    for each, hint in ERRORS.items():
+        if keccak(text=each)[:4] == data[:4]:
+            name, _, rest = each.partition("(")
+            values = decode([kind for kind in rest[:-1].split(",") if kind], data[4:])
+            shown = ", ".join("0x" + value.hex() if isinstance(value, bytes) else str(value) for value in values)
+            return OperatorError(f"refused: {name}({shown})" + (f": {hint}" if hint else ""))
+    return None
+
+
 def _send(sender: Sender, to: str, data: bytes, value: int = 0) -> None:
     try:
         sender.send(to, data, value)
     except WouldRevertError as error:
-        for each in ERRORS:
-            if keccak(text=each)[:4] == error.data[:4]:
-                types = [kind for kind in each[each.index("(") + 1 : -1].split(",") if kind]
-                values = ", ".join(str(value) for value in decode(types, error.data[4:]))
-                raise OperatorError(f"refused: {each[: each.index('(')]}({values})") from error
-        raise
+        raise refusal(error.data) or error from error
 
 
 def _data(signature: str, types: list[str], arguments: list[Any]) -> bytes:

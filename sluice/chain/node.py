@@ -33,6 +33,14 @@ class NodeError(Exception):
         self.data = data
         super().__init__(f"{method}: {message} (code {code})" + (f", data {data}" if data else ""))
 
+    @property
+    def revert(self) -> bytes:
+        """What a contract reverted with: a selector and its arguments; empty where nothing of the kind came."""
+        try:
+            return bytes.fromhex((self.data or "").removeprefix("0x"))
+        except ValueError:
+            return b""
+
 
 class BlockNotFoundError(NodeError):
     """It has no such block: it is behind, or on another branch."""

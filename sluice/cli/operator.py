@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,23 @@ from sluice.beacon import bls
 from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.deposits import sign_deposit
 from sluice.chain.node import HttpNode, NodeError
+from sluice.client import ActionError, format_ether, parse_ether
 from sluice.daemon.keys import KeyFileError, load_key
 from sluice.daemon.sender import NotSentError, Sender
-from sluice.operators import PREPARATION, OperatorError, Operators, as_deposit_data, read_deposit_data
-from sluice.units import ether
+from sluice.operators import (
+    PREPARATION,
+    OperatorError,
+    Operators,
+    as_deposit_data,
+    read_deposit_data,
+    refusal,
+    why_ignored,
+)
+from sluice.units import InexactConversionError, Wei, wei_to_gwei_exact
 
 PLAIN_WIDTH = 110
+BATCH = 50
+"""Requests of one transaction."""
 
 
 @click.group()
@@ -34,7 +46,27 @@ def operator() -> None:
       sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
       sluice operator prepare 1 deposit_data.json
       sluice operator status 1 deposit_data.json
+      sluice operator exit 1 deposit_data.json --ether 2      a part; without --ether all of it
+      sluice operator unbond 1
+      sluice operator withdraw 1
     """
+
+
+class Amount(click.ParamType):
+    """Ether or slETH, exactly, as wei."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        try:
+            return parse_ether(value) if isinstance(value, str) else int(value)
+        except ActionError as error:
+            self.fail(str(error), param, ctx)
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+NUMBER = click.argument("number", type=click.IntRange(1))
+BEACON = click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
 
 
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,9 +76,11 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             with HttpNode(rpc) as node:
                 return command(Operators.at(node, oracle), **more)
-        except (OperatorError, NotSentError, KeyFileError, BeaconError) as error:
+        except (OperatorError, NotSentError, KeyFileError, BeaconError, InexactConversionError) as error:
             raise click.ClickException(str(error)) from error
         except (httpx.HTTPError, NodeError) as error:
+            if isinstance(error, NodeError) and (refused := refusal(error.revert)) is not None:
+                raise click.ClickException(str(refused)) from error
             raise click.ClickException(
                 f"{rpc} does not answer as an execution node with these contracts: {error}"
             ) from error
@@ -70,36 +104,40 @@ def signing(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def held(standing: dict[str, int]) -> str:
+    return f"{format_ether(standing['bond'])} slETH, {format_ether(standing['required'])} required"
+
+
 @operator.command()
 @click.option("--rewards", required=True, help="Address that gets what leaves the bond.")
+@click.option("--another", is_flag=True, help="Also where the account manages an operator already.")
 @connected
 @signing
-def register(operators: Operators, sender: Sender, rewards: str) -> None:
+def register(operators: Operators, sender: Sender, rewards: str, another: bool) -> None:
     """Become an operator on the open terms; the key's account is its manager."""
+    if not another and (known := operators.first_of(sender.address)) is not None:
+        raise OperatorError(f"{sender.address} manages operator {known} already; --another registers one more")
     number = operators.register(sender, rewards)
     terms = operators.describe(number)
     click.echo(f"operator {number}: up to {terms['cap']:,} ether, bond {terms['bond'] / 100:g}% of it")
 
 
 @operator.command()
-@click.argument("number", type=int)
-@click.option("--ether", "amount", required=True, type=str, help="Staked into the bond; it goes on earning.")
+@NUMBER
+@click.option("--ether", "amount", required=True, type=Amount(), help="Staked into the bond; it goes on earning.")
 @connected
 @signing
-def bond(operators: Operators, sender: Sender, number: int, amount: str) -> None:
+def bond(operators: Operators, sender: Sender, number: int, amount: int) -> None:
     """Put ether into an operator's bond, as slETH."""
-    operators.bond(sender, number, int(ether(amount)))
-    standing = operators.standing(number)
-    click.echo(
-        f"bond of operator {number}: {standing['bond'] / 1e18:.6f} slETH, {standing['required'] / 1e18:.6f} required"
-    )
+    operators.bond(sender, number, amount)
+    click.echo(f"bond of operator {number}: {held(operators.standing(number))}")
 
 
 @operator.command("deposit-data")
 @click.option("--count", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--secrets", "secrets_file", required=True, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@BEACON
 @connected
 def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path, beacon: str) -> None:
     """New keys and their deposit data, for a devnet: the secrets are written as plain text.
@@ -120,9 +158,9 @@ def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path
 
 
 @operator.command()
-@click.argument("number", type=int)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@NUMBER
+@FILE
+@BEACON
 @connected
 @signing
 def prepare(operators: Operators, sender: Sender, number: int, file: Path, beacon: str) -> None:
@@ -138,10 +176,61 @@ def prepare(operators: Operators, sender: Sender, number: int, file: Path, beaco
         click.echo(f"{at} of {len(deposits)}: 0x{each.pubkey.hex()[:16]}... {phase}")
 
 
+@operator.command("exit")
+@NUMBER
+@FILE
+@click.option("--ether", "amount", type=Amount(), help="A part of each, which goes on working. Without: all of it.")
+@BEACON
+@connected
+@signing
+def leave(operators: Operators, sender: Sender, number: int, file: Path, amount: int | None, beacon: str) -> None:
+    """Ask for the validators in FILE (deposit data) to leave, or for a part of each.
+
+    What the consensus layer would ignore is not asked for: requests cost a fee.
+    """
+    part = wei_to_gwei_exact(Wei(amount or 0))
+    with BeaconClient(beacon) as client:
+        deposits = read_deposit_data(file, operators.contracts.credentials, client.genesis().genesis_fork_version)
+        reasons = {each.pubkey: why_ignored(client, each.pubkey, part) for each in deposits}
+    asked = [pubkey for pubkey, reason in reasons.items() if reason is None]
+    for at in range(0, len(asked), BATCH):
+        operators.ask(sender, number, asked[at : at + BATCH], part)
+    for pubkey, reason in reasons.items():
+        click.echo(f"0x{pubkey.hex()[:16]}... {reason or ('asked for a part' if part else 'asked to leave')}")
+
+
 @operator.command()
-@click.argument("number", type=int)
+@NUMBER
+@click.option("--sleth", "shares", type=Amount(), help="Without: all that is above the required bond.")
+@connected
+@signing
+def unbond(operators: Operators, sender: Sender, number: int, shares: int | None) -> None:
+    """Ask for bond back. It stays chargeable for the delay, then `withdraw` pays it."""
+    standing = operators.standing(number)
+    free = max(0, standing["bond"] - standing["required"])
+    if shares is None and not free:
+        raise OperatorError(f"nothing is above the {format_ether(standing['required'])} slETH that are required")
+    operators.unbond(sender, number, free if shares is None else shares)
+    standing = operators.standing(number)
+    when = datetime.fromtimestamp(standing["leaving_from"], UTC)
+    click.echo(f"{format_ether(standing['leaving'])} slETH leave from {when:%Y-%m-%d %H:%M} UTC on")
+
+
+@operator.command()
+@NUMBER
+@connected
+@signing
+def withdraw(operators: Operators, sender: Sender, number: int) -> None:
+    """Pay what was asked for by `unbond` to the operator's reward address."""
+    leaving = operators.standing(number)["leaving"]
+    operators.withdraw(sender, number)
+    click.echo(f"{format_ether(leaving)} slETH are with {operators.describe(number)['rewards']}")
+
+
+@operator.command()
+@NUMBER
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+@BEACON
 @connected
 def status(operators: Operators, number: int, file: Path | None, beacon: str) -> None:
     """How an operator stands, and the keys of FILE on both layers."""
@@ -153,7 +242,8 @@ def status(operators: Operators, number: int, file: Path | None, beacon: str) ->
         ("active", "yes" if terms["active"] else "no"),
         ("staked", f"{standing['staked'] / 1e9:,.9f} of {terms['cap']:,} ether"),
         ("validators", f"{standing['validators']}, {standing['prepared']} prepared"),
-        ("bond", f"{standing['bond'] / 1e18:,.6f} slETH, {standing['required'] / 1e18:,.6f} required"),
+        ("bond", held(standing)),
+        ("leaves the bond", f"{format_ether(standing['leaving'])} slETH"),
     ):
         table.add_row(name, value)
     console.print(table)

@@ -73,9 +73,7 @@ class Sender:
         except NodeError as error:
             if error.code != REVERTED and not error.data and "revert" not in str(error).lower():
                 raise  # the node has trouble of its own; that says nothing about the transaction
-            raw = error.data or "0x"
-            found = bytes.fromhex(raw[2:]) if raw.startswith("0x") else b""
-            raise WouldRevertError(str(error), found) from error
+            raise WouldRevertError(str(error), error.revert) from error
 
     def send(
         self, to: str, data: bytes, value: int = 0, is_wanted: Callable[[], bool] = lambda: True

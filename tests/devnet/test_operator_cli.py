@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from sluice.beacon.answers import Validator
 from sluice.cli.main import cli
 from sluice.daemon.keys import load_key
 from sluice.deploy.registry import Registry
@@ -29,6 +30,7 @@ from tests.devnet.staking import until
 
 PAGE = (ROOT / "docs" / "operators.md").read_text()
 COMMANDS = re.findall(r"^    ((?:sluice|ape) .*)$", PAGE, re.MULTILINE)
+LEAVING = ["exit", "exit", "unbond", "withdraw"]
 DEPLOY = 5
 """Commands before the operator's own."""
 KEEPER = "sluice keeper run --config "
@@ -95,8 +97,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
     names = [command.split()[2] for command in COMMANDS[DEPLOY:]]
-    assert names == ["run", "register", "bond", "deposit-data", "add-keys", "prepare", "status"]
-    keeper, register, bond, data, add_keys, prepare, status = COMMANDS[DEPLOY:]
+    assert names == ["run", "register", "bond", "deposit-data", "add-keys", "prepare", "status", *LEAVING]
+    keeper, register, bond, data, add_keys, prepare, status, *_ = COMMANDS[DEPLOY:]
     assert keeper.startswith(KEEPER)
     file, devnet = keeper.removeprefix(KEEPER), site.devnet
     assert site.keep(file) == "nothing is due"
@@ -132,6 +134,45 @@ def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
     operators = Operators.at(devnet.node, site.environment["SLUICE_ORACLE"])
     assert operators.standing(1)["staked"] == 97 * ETHER, "in parts of 32, as far as the bond allows"
     site.books.check()
+
+
+def test_commands_of_the_page_lead_out_again(site: Site) -> None:
+    """Behind the test before it."""
+    part, whole, unbond, withdraw = COMMANDS[-len(LEAVING) :]
+    file = next(word for word in COMMANDS if word.startswith(KEEPER)).removeprefix(KEEPER)
+    devnet, books = site.devnet, site.books
+    operators = Operators.at(devnet.node, site.environment["SLUICE_ORACLE"])
+    (deposit,) = json.loads((site.folder / "deposit_data.json").read_text())
+    key = bytes.fromhex(deposit["pubkey"])
+
+    def seen() -> Validator:
+        books.check()  # while the node still has what its blocks paid
+        found = devnet.beacon.validator(key)
+        assert found is not None
+        return found
+
+    assert "too young: ask again from epoch " in site.run(whole).output
+    period = int(devnet.beacon.spec().values["SHARD_COMMITTEE_PERIOD"])
+    devnet.advance_epochs(period + 1)
+    had = seen().balance
+    before = operators.standing(1)
+    assert site.run(part).output.endswith("asked for a part\n")
+    devnet.advance(1)
+    assert "parts of it are on their way, 1 ether" in site.run(whole).output
+    until(devnet, lambda: seen().balance < had)
+    assert not devnet.beacon.pending_partial_withdrawals()
+    assert site.run(whole).output.endswith("asked to leave\n")
+    devnet.advance(1)
+    assert "leaves already" in site.run(whole).output
+    assert operators.standing(1)["required"] == before["required"] > 0, "it works on until it is gone"
+    until(devnet, lambda: seen().balance == 0)
+    devnet.finalize(devnet.status().slot)
+    assert "proveGone (" in site.keep(file)
+    assert operators.phase_of(key) == "gone"
+    assert site.run(unbond).output.startswith("10.000000 slETH leave from ")
+    assert operators.standing(1)["bond"] == 0
+    assert "refused: StillLocked(" in site.run(withdraw).output
+    books.check()
 
 
 def test_what_is_wrong_is_named(site: Site) -> None:

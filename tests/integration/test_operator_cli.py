@@ -1,0 +1,80 @@
+"""`sluice operator` on a chain that a test can send ahead: from the bond to the bond's way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import ape
+import pytest
+from click.testing import CliRunner
+
+from sluice.cli.main import cli
+from sluice.units import ether
+from tests.protocol import Protocol
+
+Operate = Callable[[str], str]
+
+
+@pytest.fixture
+def operate(protocol: Protocol, tmp_path: Path) -> Operate:
+    """A command of the account 8; what it says, an error included."""
+    key_file, password_file = tmp_path / "key.json", tmp_path / "password"
+    files = ["--key-file", str(key_file), "--password-file", str(password_file)]
+    made = CliRunner().invoke(cli, ["devnet", "keystore", "8", *files])
+    assert protocol.actors.other.address in made.output
+    environment = {
+        "SLUICE_RPC": ape.chain.provider.uri,
+        "SLUICE_ORACLE": protocol.oracle.address,
+        "SLUICE_KEY_FILE": str(key_file),
+        "SLUICE_PASSWORD_FILE": str(password_file),
+    }
+
+    def run(command: str) -> str:
+        result = CliRunner().invoke(cli, ["operator", *command.split()], env=environment)
+        assert (result.exit_code != 0) == ("Error: " in result.output), result.output
+        return result.output
+
+    return run
+
+
+def test_bond_goes_in_and_comes_back_after_the_delay(protocol: Protocol, operate: Operate) -> None:
+    rewards = protocol.actors.treasury.address
+    assert operate(f"register --rewards {rewards}").startswith("operator 1: ")
+    assert operate("bond 1 --ether 2.5") == "bond of operator 1: 2.500000 slETH, 0.000000 required\n"
+    assert "refused: NothingLeaves(1): ask first: `sluice operator unbond`" in operate("withdraw 1")
+    assert "refused: AmountAboveBond(1, " in operate("unbond 1 --sleth 2.6")
+    asked = operate("unbond 1 --sleth 1")
+    bond = protocol.bonds.bondOf(1)
+    assert (bond.shares, bond.leaving) == (ether("1.5"), ether(1))
+    assert asked.startswith("1.000000 slETH leave from ")
+    assert f"refused: StillLocked({bond.leavingFrom}): the time" in operate("withdraw 1")
+    assert operate("unbond 1").startswith("2.500000 slETH leave from "), "the rest, too"
+    ape.chain.mine(timestamp=protocol.bonds.bondOf(1).leavingFrom)
+    assert operate("withdraw 1") == f"2.500000 slETH are with {rewards}\n"
+    assert protocol.token.balanceOf(rewards) == ether("2.5")
+    assert "nothing is above the 0.000000 slETH that are required" in operate("unbond 1")
+
+
+def test_registering_twice_is_asked_for_by_name(protocol: Protocol, operate: Operate) -> None:
+    rewards = protocol.actors.treasury.address
+    operate(f"register --rewards {rewards}")
+    again = operate(f"register --rewards {rewards}")
+    assert f"{protocol.actors.other.address} manages operator 1 already; --another registers one more" in again
+    assert protocol.registry.count() == 1
+    assert operate(f"register --rewards {rewards} --another").startswith("operator 2: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("bond 1 --ether abc", "amount 'abc' is not a number"),
+        ("bond 1 --ether 0", "amount '0' must be above zero"),
+        ("bond 0 --ether 1", "0 is not in the range x>=1"),
+        ("bond 9 --ether 1", "refused: OperatorUnknown(9)"),
+        ("exit 1 absent.json --ether 1.0000000001", "1000000000100000000 wei is no whole number of gwei"),
+        ("unbond 9", "refused: OperatorUnknown(9)"),
+    ],
+)
+def test_what_is_wrong_is_named(operate: Operate, command: str, says: str) -> None:
+    assert says in " ".join(operate(command).split())
