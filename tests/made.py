@@ -40,6 +40,7 @@ class MadeDeposit:
     pubkey: bytes
     amount: int
     credentials: bytes = bytes(32)
+    slot: int = 0
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Beacon:
         pending = np.zeros(len(self.deposits), PENDING_DEPOSIT_COLUMNS)
         for row, item in zip(pending, self.deposits, strict=True):
             row["pubkey"], row["credentials"] = np.void(item.pubkey), np.void(item.credentials)
-            row["amount"] = item.amount
+            row["amount"], row["slot"] = item.amount, item.slot
         balances = np.zeros(len(made), "<u8")
         balances[: len(self.validators)] = [each.balance for each in self.validators]
         number = slot.to_bytes(8, "little")
@@ -97,6 +98,14 @@ def proof_of(tree: StateTree, index: int, timestamp: int) -> tuple[Any, ...]:
     """The Solidity struct ``IValidatorManager.Proof``."""
     proof = proofs.validator_proof(tree, index)
     return (timestamp, proof.header.as_tuple(), index, proof.record.as_tuple(), proof.branch)
+
+
+def next_deposit(tree: StateTree) -> tuple[tuple[Any, ...], list[bytes]]:
+    """The first pending deposit and its branch; one without a key and that of the count where none is pending."""
+    if not len(tree.state.pending_deposits):
+        return (b"", bytes(32), 0, bytes(32), 0), proofs.pending_deposit_count_proof(tree).branch
+    proof = proofs.pending_deposit_proof(tree, 0)
+    return proof.deposit.as_tuple(), proof.branch
 
 
 def prove(protocol: Protocol, beacon: Beacon, pubkey: bytes, slot: int = 1) -> Any:

@@ -65,7 +65,7 @@ interface IOperatorBonds is ILossCover {
     error BondTooLow(uint256 operator, uint256 shares, uint256 required);
     error NothingLeaves(uint256 operator);
     error StillLocked(uint256 from);
-    /// @notice While an operator has a case nothing leaves its bond.
+    /// @notice While an operator has a case nothing leaves its bond, and no stake comes to it.
     error CaseIsOpen(uint256 operator);
     error CaseUnknown(uint256 operator);
     /// @notice The newest report counts what was at `referenceTime`, not yet what was at `closes`.
@@ -153,12 +153,20 @@ interface IOperatorBonds is ILossCover {
     /// @notice Shares that the stake and the open preparations of `operator` require at the rate of the moment: basis
     /// points of stake by its terms, and 1 ether for each preparation, rounded up.
     function required(uint256 operator) external view returns (uint256);
-    /// @notice Reverts with {BondTooLow} where the counted bond is below what `staked` (gwei) and `prepared` require.
+    /// @notice Reverts where no new stake may come: with {BondTooLow} where the counted bond is below what `staked` (gwei)
+    /// and `prepared` require, with {CaseIsOpen} or {SettlementIsOpen} where something waits to be taken from it.
     function requireBond(uint256 operator, uint256 staked, uint256 prepared, uint256 bondBps) external view;
+    /// @notice What {requireBond} looks at.
+    /// @return claimed whether a case or a settlement waits to be taken from the bond
+    /// @return shares that are counted
+    function backing(uint256 operator) external view returns (bool claimed, uint256 shares);
     function caseOf(uint256 operator) external view returns (Case memory);
     /// @notice The operator that pays after `operator`, and with 0 the first that pays; 0 where there is none. Only those
     /// with a case and with something in their bond are in this line.
     function nextCharged(uint256 operator) external view returns (uint256);
+    /// @notice Shares taken for failed preparations that pay the next losses. Where another contract is to take this one's
+    /// place they would stay behind: replace it while they are 0.
+    function due() external view returns (uint256);
     /// @notice Settlements ever proposed; ids are 1 to this.
     function settlementCount() external view returns (uint256);
     /// @dev Errors: {SettlementUnknown}, also for one that was cancelled or executed.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {BeaconHeader, ValidatorRecord} from "./IBeaconProofs.sol";
+import {BeaconHeader, PendingDeposit, ValidatorRecord} from "./IBeaconProofs.sol";
 import {IOperatorStake} from "./IOperatorStake.sol";
 
 /// @title Validator manager
@@ -26,18 +26,19 @@ interface IValidatorManager is IOperatorStake {
         ABANDONED // nobody proved it in time; if it turns up with our credentials after all, it can still be proven
     }
 
-    /// @notice 4 + 1 + 1 + 4 + 4 + 4 + 6 + 6 = 30 bytes, and 5 + 4 that are written once. asked <= staked
+    /// @notice 4 + 1 + 1 + 4 + 4 + 4 + 6 + 6 = 30 bytes, and 5 + 4 + 4 that are written once. asked <= staked
     struct Validator {
         uint32 operator;
         Phase phase;
         bool slashed; // proven
         uint32 preparedAt; // seconds
-        uint32 endedAt; // seconds, when the preparation was proven, refused or abandoned
         uint32 askedAt; // seconds, by force
-        uint48 staked; // gwei that the vault deposited for it, less what was consolidated away
+        uint32 filledAt; // seconds, when ether last came to it
+        uint48 staked; // gwei that the vault deposited for it, less what was consolidated away or is proven to have returned
         uint48 asked; // gwei of it that were asked back by force in parts
         uint40 index; // in the beacon state, from the proof
         uint32 provenAt; // seconds
+        uint32 endedAt; // seconds, when the preparation was proven, refused or abandoned
     }
 
     struct TopUp {
@@ -63,6 +64,8 @@ interface IValidatorManager is IOperatorStake {
     /// @notice `amount` 0 is the exit. What is asked by keeper and operators is logged by the EIP-7002 contract alone.
     event ExitForced(uint256 indexed requestId, uint256 indexed operator, bytes pubkey, uint256 amount);
     event Exiting(uint256 indexed operator, bytes pubkey, uint256 exitEpoch);
+    /// @notice `amount` (gwei) counts no more as its stake.
+    event Returned(uint256 indexed operator, bytes pubkey, uint256 amount);
     event Gone(uint256 indexed operator, bytes pubkey);
     event SlashingProven(uint256 indexed operator, bytes pubkey, uint256 loss);
     event ConsolidationRequested(bytes source, bytes target);
@@ -88,8 +91,9 @@ interface IValidatorManager is IOperatorStake {
     error NotSlashed(bytes pubkey);
     /// @notice It was slashed, and {proveSlashed} comes first.
     error SlashingNotProven(bytes pubkey);
-    /// @notice While an operator has a case it begins with no new key.
-    error CaseIsOpen(uint256 operator);
+    /// @notice Deposits from before `from` are done, those of `filledAt` may be pending; both seconds.
+    error DepositsPending(uint256 from, uint256 filledAt);
+    error NothingReturned(bytes pubkey);
     error SlashingKnown(bytes pubkey);
     error NotExiting(bytes pubkey);
     error NotWithdrawable(uint256 withdrawableEpoch, uint256 epoch);
@@ -107,8 +111,8 @@ interface IValidatorManager is IOperatorStake {
     /// @notice Begin with a new key. By the operator's manager.
     /// @param signature 96 bytes over the deposit of 1 ether with the vault's credentials. It is not checked; if it is
     /// wrong there will be no validator and the operator's bond pays.
-    /// @dev Errors: `OperatorUnknown` of the registry, {CallerNotAllowed}, {OperatorInactive}, {CaseIsOpen},
-    /// {PubkeyLengthInvalid}, {PubkeyUsed}, {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow`,
+    /// @dev Errors: `OperatorUnknown` of the registry, {CallerNotAllowed}, {OperatorInactive}, {PubkeyLengthInvalid},
+    /// {PubkeyUsed}, {StakeAboveCap}, `BondTooLow`, `CaseIsOpen`, `SettlementIsOpen` of the bonds, `BufferTooLow`,
     /// `SignatureLengthInvalid` of the vault.
     function prepare(uint256 operator, bytes calldata pubkey, bytes calldata signature) external;
 
@@ -127,7 +131,7 @@ interface IValidatorManager is IOperatorStake {
     /// @notice Top proven validators up from the buffer. Keepers only. Operators are checked once for each run of
     /// their validators in the list.
     /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {AmountBelowMinimum}, {StakeAboveMaximum}, {OperatorInactive},
-    /// {StakeAboveCap}, `BondTooLow` of the bonds, `BufferTooLow` of the vault.
+    /// {StakeAboveCap}, `BondTooLow`, `CaseIsOpen`, `SettlementIsOpen` of the bonds, `BufferTooLow` of the vault.
     function stake(TopUp[] calldata topUps) external;
 
     // --- And back ---
@@ -137,9 +141,8 @@ interface IValidatorManager is IOperatorStake {
     /// @dev Errors: {EmptyBatch}, {KeeperUnknown}, those of {IWithdrawalGateway}.
     function requestExits(bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
-    /// @notice The same for validators of `operator`, parts of at least 1 ether. By the operator's manager.
-    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {CallerNotAllowed}, {OperatorMismatch}, {AmountBelowMinimum}, those of
-    /// {IWithdrawalGateway}.
+    /// @notice The same for validators of `operator`. By the operator's manager.
+    /// @dev Errors: {EmptyBatch}, {PhaseUnexpected}, {CallerNotAllowed}, {OperatorMismatch}, those of {IWithdrawalGateway}.
     function requestOwnExits(uint256 operator, bytes[] calldata pubkeys, uint64[] calldata amounts) external payable;
 
     /// @notice Force exits for what overdue requests still miss. Anybody; order and amounts are fixed. Validators come in
@@ -170,6 +173,21 @@ interface IValidatorManager is IOperatorStake {
     /// @dev Errors: {PhaseUnexpected}, {NotExiting}, those of {IBeaconProofs}.
     function proveExiting(Proof calldata proof) external;
 
+    /// @notice Prove that a validator has less than was deposited for it and all of that has arrived: parts of it have come
+    /// back, or were lost. The rest of it, 32 ether at least, counts as its stake from then on, for cap, bond, top-ups and
+    /// forced exits. Anybody.
+    /// @param balances the chunk of four balances that its own is in
+    /// @param next the first of the pending deposits, or one without a key where none is pending
+    /// @param nextBranch of `next`, or of their count, which is 0
+    /// @dev Errors: {PhaseUnexpected} also where it leaves, {DepositsPending}, {NothingReturned}, those of {IBeaconProofs}.
+    function proveReturned(
+        Proof calldata proof,
+        bytes32 balances,
+        bytes32[] calldata balanceBranch,
+        PendingDeposit calldata next,
+        bytes32[] calldata nextBranch
+    ) external;
+
     /// @notice Prove that a validator is past its withdrawable epoch and empty: it no longer counts as its operator's
     /// stake, or what it had counts for the validator that it was merged into. Anybody.
     /// @param balances the chunk of four balances that its own is in
@@ -199,6 +217,8 @@ interface IValidatorManager is IOperatorStake {
     function ABANDON_AFTER() external view returns (uint256);
     /// @notice Seconds that a request waits before anybody can force exits for it.
     function OVERDUE_AFTER() external view returns (uint256);
+    function GENESIS_TIME() external view returns (uint256);
+    function SECONDS_PER_SLOT() external view returns (uint256);
     function SLOTS_PER_EPOCH() external view returns (uint256);
     /// @notice Credentials of our validators: those of the vault.
     function CREDENTIALS() external view returns (bytes32);

@@ -161,8 +161,7 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         shares = bond.leaving;
         if (shares == 0) revert NothingLeaves(operator);
         if (block.timestamp < bond.leavingFrom) revert StillLocked(bond.leavingFrom);
-        if (_entries[operator].open != 0) revert CaseIsOpen(operator);
-        if (bond.settlements != 0) revert SettlementIsOpen(operator);
+        _requireNoClaim(operator);
         _requireAtLeast(operator, bond.shares, required(operator));
         bond.leaving = 0;
         bond.leavingFrom = 0;
@@ -296,7 +295,14 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
 
     /// @inheritdoc IOperatorBonds
     function requireBond(uint256 operator, uint256 staked, uint256 prepared, uint256 bondBps) external view {
+        _requireNoClaim(operator);
         _requireAtLeast(operator, _bonds[operator].shares, _required(staked, prepared, bondBps));
+    }
+
+    /// @inheritdoc IOperatorBonds
+    function backing(uint256 operator) external view returns (bool claimed, uint256 shares) {
+        Bond storage bond = _bonds[operator];
+        return (_entries[operator].open != 0 || bond.settlements != 0, bond.shares);
     }
 
     /// @inheritdoc IOperatorBonds
@@ -325,6 +331,11 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         return _hashTypedDataV4(
             keccak256(abi.encode(SETTLEMENT_TYPEHASH, operator, shares, reason, nonces[operator], deadline))
         );
+    }
+
+    /// @inheritdoc IOperatorBonds
+    function due() external view returns (uint256) {
+        return _line.due;
     }
 
     function token() external view returns (address) {
@@ -384,6 +395,12 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
     function _requireManager(uint256 operator) private view {
         (address allowed,,,) = REGISTRY.mandate(operator);
         if (msg.sender != allowed) revert CallerNotAllowed(msg.sender, allowed);
+    }
+
+    /// @dev Nothing waits to be taken from its bond.
+    function _requireNoClaim(uint256 operator) private view {
+        if (_entries[operator].open != 0) revert CaseIsOpen(operator);
+        if (_bonds[operator].settlements != 0) revert SettlementIsOpen(operator);
     }
 
     function _requireAtLeast(uint256 operator, uint256 shares, uint256 needed) private pure {
@@ -456,6 +473,8 @@ contract OperatorBonds is IOperatorBonds, AccessManaged, EIP712 {
         else _entries[next].previous = previous;
         entry.previous = 0;
         entry.next = 0;
+        // who comes into the line behind it is not asked for a loss from before
+        if (operator == _rest.last) _rest = Rest({until: previous == 0 ? 0 : _rest.until, last: previous});
     }
 
     // --- Internal: settlements ---

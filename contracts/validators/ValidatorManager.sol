@@ -5,7 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {IBeaconProofs} from "../interfaces/IBeaconProofs.sol";
+import {BeaconHeader, IBeaconProofs, PendingDeposit} from "../interfaces/IBeaconProofs.sol";
 import {IOperatorBonds} from "../interfaces/IOperatorBonds.sol";
 import {IOperatorRegistry} from "../interfaces/IOperatorRegistry.sol";
 import {IOperatorStake} from "../interfaces/IOperatorStake.sol";
@@ -52,6 +52,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         address registry;
         address bonds;
         address proofs;
+        uint256 genesisTime; // seconds
+        uint256 secondsPerSlot;
         uint256 slotsPerEpoch;
         uint256 abandonAfter; // seconds
         uint256 overdueAfter; // seconds
@@ -79,6 +81,10 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     /// @inheritdoc IValidatorManager
     bytes32 public immutable CREDENTIALS;
     /// @inheritdoc IValidatorManager
+    uint256 public immutable GENESIS_TIME;
+    /// @inheritdoc IValidatorManager
+    uint256 public immutable SECONDS_PER_SLOT;
+    /// @inheritdoc IValidatorManager
     uint256 public immutable SLOTS_PER_EPOCH;
     /// @inheritdoc IValidatorManager
     uint256 public immutable ABANDON_AFTER;
@@ -104,13 +110,16 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     }
 
     constructor(Config memory config) AccessManaged(config.authority) {
-        if (config.slotsPerEpoch == 0 || config.abandonAfter == 0 || config.overdueAfter == 0) revert ConfigInvalid();
+        if (config.secondsPerSlot == 0 || config.slotsPerEpoch == 0) revert ConfigInvalid();
+        if (config.abandonAfter == 0 || config.overdueAfter == 0) revert ConfigInvalid();
         VAULT = IStakingVault(payable(config.vault));
         QUEUE = IWithdrawalQueue(config.queue);
         GATEWAY = IWithdrawalGateway(config.gateway);
         REGISTRY = IOperatorRegistry(config.registry);
         BONDS = IOperatorBonds(config.bonds);
         CREDENTIALS = bytes32((uint256(0x02) << 248) | uint160(config.gateway));
+        GENESIS_TIME = config.genesisTime;
+        SECONDS_PER_SLOT = config.secondsPerSlot;
         SLOTS_PER_EPOCH = config.slotsPerEpoch;
         ABANDON_AFTER = config.abandonAfter;
         OVERDUE_AFTER = config.overdueAfter;
@@ -128,8 +137,6 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         (address allowed, bool active, uint256 cap, uint256 bond) = REGISTRY.mandate(operator);
         if (msg.sender != allowed) revert CallerNotAllowed(msg.sender, allowed);
         if (!active) revert OperatorInactive(operator);
-        // failing preparations would take the bond away from the case
-        if (BONDS.caseOf(operator).open != 0) revert CaseIsOpen(operator);
         Validator storage entry = _entry(pubkey);
         if (entry.phase != Phase.NONE) revert PubkeyUsed(pubkey);
         Stake memory stake_ = stakeOf[operator];
@@ -243,15 +250,13 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         for (uint256 i = 0; i < pubkeys.length; ++i) {
             uint256 owner = _requireOurs(pubkeys[i]).operator;
             if (owner != operator) revert OperatorMismatch(pubkeys[i], owner, operator);
-            uint64 amount = i < amounts.length ? amounts[i] : 0; // the gateway tells of unequal lengths
-            if (amount != 0 && amount < MIN_DEPOSIT) revert AmountBelowMinimum(amount, MIN_DEPOSIT);
         }
         GATEWAY.requestWithdrawals{value: msg.value}(pubkeys, amounts, msg.sender);
     }
 
     /// @inheritdoc IValidatorManager
     /// @dev What keeper and operators ask for does not count as asked: what the consensus layer ignores would else stand
-    /// in the way of forced exits.
+    /// in the way of forced exits. What has come of it {proveReturned} shows.
     function forceExits(uint256 requestId, bytes[] calldata pubkeys) external payable {
         if (pubkeys.length == 0) revert EmptyBatch();
         Asked memory asked_ = _askedNow();
@@ -335,22 +340,44 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
     }
 
     /// @inheritdoc IValidatorManager
+    function proveReturned(
+        Proof calldata proof,
+        bytes32 balances,
+        bytes32[] calldata balanceBranch,
+        PendingDeposit calldata next,
+        bytes32[] calldata nextBranch
+    ) external {
+        bytes calldata pubkey = proof.record.pubkey;
+        (Validator storage entry, IBeaconProofs proofs_, uint256 balance) =
+            _verifyOurs(pubkey, proof, balances, balanceBranch);
+        if (proof.record.exitEpoch != FAR_FUTURE) revert PhaseUnexpected(pubkey, Phase.EXITING);
+        _requireTaken(proofs_, proof.header, entry.filledAt, next, nextBranch);
+        uint256 staked = Math.max(balance, MIN_ACTIVE);
+        if (staked >= entry.staked) revert NothingReturned(pubkey);
+        uint256 returned = entry.staked - staked;
+        entry.staked = uint48(staked); // < before
+        entry.asked -= uint48(Math.min(entry.asked, returned)); // staked - asked >= 32 ether, as before
+        uint256 operator = entry.operator;
+        stakeOf[operator].staked -= uint64(returned);
+        emit Returned(operator, pubkey, returned);
+    }
+
+    /// @inheritdoc IValidatorManager
     function proveGone(Proof calldata proof, bytes32 balances, bytes32[] calldata balanceBranch) external {
         bytes calldata pubkey = proof.record.pubkey;
-        Validator storage entry = _requireOurs(pubkey);
-        IBeaconProofs proofs_ = _state.proofs;
-        _verify(proofs_, proof);
+        (Validator storage entry,, uint256 balance) = _verifyOurs(pubkey, proof, balances, balanceBranch);
         uint256 epoch = proof.header.slot / SLOTS_PER_EPOCH;
         if (proof.record.withdrawableEpoch > epoch) revert NotWithdrawable(proof.record.withdrawableEpoch, epoch);
-        uint256 balance = proofs_.verifyBalance(proof.header, proof.index, balances, balanceBranch);
         if (balance != 0) revert BalanceLeft(balance);
         if (proof.record.slashed && !entry.slashed) revert SlashingNotProven(pubkey);
         entry.phase = Phase.GONE;
         uint256 operator = entry.operator;
         Stake storage stake_ = stakeOf[operator];
         Validator storage target = _validators[mergesInto[keccak256(pubkey)]];
-        if (target.phase == Phase.PROVEN) {
+        if (target.phase == Phase.PROVEN || target.phase == Phase.ASKED) {
             target.staked += entry.staked;
+            target.asked += entry.asked;
+            target.filledAt = uint32(block.timestamp);
             entry.staked = 0;
             entry.asked = 0;
         } else {
@@ -480,6 +507,38 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         proofs_.verifyValidator(proof.header, proof.index, proof.record, proof.branch);
     }
 
+    function _verifyOurs(
+        bytes calldata pubkey,
+        Proof calldata proof,
+        bytes32 balances,
+        bytes32[] calldata balanceBranch
+    ) private view returns (Validator storage entry, IBeaconProofs proofs_, uint256 balance) {
+        entry = _requireOurs(pubkey);
+        proofs_ = _state.proofs;
+        _verify(proofs_, proof);
+        balance = proofs_.verifyBalance(proof.header, proof.index, balances, balanceBranch);
+    }
+
+    /// @dev Deposits from up to `time` are in the balances. They are taken in their order, and only those of who leaves are
+    /// put off.
+    function _requireTaken(
+        IBeaconProofs proofs_,
+        BeaconHeader calldata header,
+        uint256 time,
+        PendingDeposit calldata next,
+        bytes32[] calldata branch
+    ) private view {
+        uint256 from = uint256(header.slot) + 1;
+        if (next.pubkey.length == 0) {
+            proofs_.verifyPendingDepositCount(header, 0, branch);
+        } else {
+            proofs_.verifyPendingDeposit(header, 0, next, branch);
+            from = next.slot;
+        }
+        from = GENESIS_TIME + from * SECONDS_PER_SLOT;
+        if (from <= time) revert DepositsPending(from, time);
+    }
+
     function _endPreparation(Validator storage entry, uint256 operator, Phase phase) private {
         entry.phase = phase;
         entry.endedAt = uint32(block.timestamp);
@@ -491,6 +550,7 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         uint256 staked = uint256(entry.staked) + amount;
         if (staked > MAX_STAKE) revert StakeAboveMaximum(pubkey, staked, MAX_STAKE);
         entry.staked = uint48(staked); // <= MAX_STAKE
+        entry.filledAt = uint32(block.timestamp);
     }
 
     function _addStake(uint256 operator, uint256 amount) private {
@@ -515,11 +575,12 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         Stake memory stake_ = stakeOf[operator];
         staked = stake_.staked;
         weight = its.terms.weight;
-        if (!its.active) return (staked, weight, 0);
+        (bool claimed, uint256 shares) = BONDS.backing(operator);
+        if (!its.active || claimed) return (staked, weight, 0);
         uint256 preparing = stake_.prepared * MIN_DEPOSIT;
         uint256 most = Math.saturatingSub(its.terms.stakeCap * GWEI, preparing);
         if (its.terms.bond != 0) {
-            uint256 bond = VAULT.convertToAssets(BONDS.bondOf(operator).shares) / GWEI;
+            uint256 bond = VAULT.convertToAssets(shares) / GWEI;
             most = Math.min(most, Math.saturatingSub(bond, preparing) * BPS / its.terms.bond);
         }
         room = Math.saturatingSub(Math.min(most, stake_.validators * MAX_STAKE), staked);

@@ -341,7 +341,7 @@ class KeeperDaemon:
         merging = {each.source_index for each in self.beacon.pending_consolidations()} if keys else set()
         found = []
         for key, (values,) in zip(keys, known, strict=True):
-            operator, phase, slashed, prepared_at, _, _, staked, _, _, _ = values
+            operator, phase, slashed, prepared_at, _, _, staked, _, _, _, _ = values
             there = seen.get(key)
             parts = Gwei(pending[there.index]) if there is not None else NO_GWEI
             merges = there is not None and there.index in merging

@@ -20,7 +20,7 @@ from sluice.oracle.report import (
 from sluice.oracle.signing import OracleDomain
 from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
 
-VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
+VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32,uint32)"
 """Of the manager: operator, phase, slashed, ..."""
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")
 

@@ -101,6 +101,7 @@ OPEN: Mapping[str, set[str]] = {
         f"prove({PROOF})",
         f"proveExiting({PROOF})",
         f"proveGone({PROOF},bytes32,bytes32[])",
+        f"proveReturned({PROOF},bytes32,bytes32[],(bytes,bytes32,uint64,bytes32,uint64),bytes32[])",
         f"proveSlashed({PROOF})",
         f"refuse({PROOF})",
     },

@@ -274,6 +274,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         if isinstance(outcome, Failed):
             assert outcome.error == "LossAboveLimit"  # INV-ORC-03
             self.pair.earn(max(0, -self.pair.unreported))  # else no report of this life would pass
+            self.pair.captured = None  # beside more stake it could pass yet, and what is earned back be too much
         if not isinstance(outcome, ReportOutcome):
             return
         assert self.pair.vault.reference_time > self.reference_time  # INV-ORC-02

@@ -539,6 +539,32 @@ def test_F7_more_operators_at_fault_than_one_loss_is_taken_from(protocol, bonds,
         bonds.collect(sender=protocol.actors.stranger)
 
 
+def test_collecting_ends_where_the_last_of_then_has_left_the_line_otherwise(protocol, bonds, book, token, staker):
+    """INV-BND-10: a bond that is emptied behind the 40th, or all that stood there; who comes later pays nothing."""
+    operators = [register(protocol, staker) for _ in range(43)]
+    token.approve(bonds, 43 * ETHER, sender=staker)
+    for operator in operators:
+        bonds.deposit(operator, ETHER, sender=staker)
+    for operator in operators[:42]:
+        open_case(protocol, book, operator, ETHER // 100)
+    stranger, (first, last, later) = protocol.actors.stranger, operators[40:]
+    report_as_oracle(protocol, gain=-90 * ETHER)
+    assert line(protocol) == [first, last]
+    for _ in range(2):
+        book.chargePreparation(last, sender=stranger)
+    open_case(protocol, book, later, 100 * ETHER)
+    assert line(protocol) == [first, later]
+    with ape.chain.isolate():
+        bonds.collect(sender=stranger)
+        assert held(protocol, later) == ETHER
+    for _ in range(2):
+        book.chargePreparation(first, sender=stranger)
+    assert line(protocol) == [later]
+    with reverts(bonds.NothingToCollect):
+        bonds.collect(sender=stranger)
+    assert held(protocol, later) == ETHER
+
+
 def test_collecting_ends_with_who_was_in_line_then_and_after_a_day(protocol, bonds, vault, token, book, staker):
     """INV-BND-10: a later fault is not asked for an older loss."""
     operators = [register(protocol, staker) for _ in range(43)]

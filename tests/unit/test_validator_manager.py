@@ -10,9 +10,9 @@ import pytest
 from eth_utils import keccak
 
 from sluice.beacon import proofs
-from tests.bonding import bond, held, line, register
+from tests.bonding import FOREVER, bond, held, line, register, settlement_signatures
 from tests.helpers import DAY, next_at, now, report_as_oracle, stake, warp_to
-from tests.made import ETHER, Beacon, MadeValidator, proof_of, prove, pubkey_of, publish
+from tests.made import ETHER, Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.reverts import reverts
 from tests.unit.test_gateway_requests import EXITS, MOVES, exit_of
 
@@ -131,7 +131,7 @@ def test_B4_preparation_sends_one_ether_with_the_vaults_credentials(protocol, ou
     assert int.from_bytes(deposited.amount, "little") == ETHER
     assert protocol.deposit_contract.balance == before + WEI
     assert protocol.vault.buffer() == buffer - WEI
-    assert tuple(ours.entry(key)) == (ours.operator, PREPARED, False, at, 0, 0, ETHER, 0, 0, 0)
+    assert tuple(ours.entry(key)) == (ours.operator, PREPARED, False, at, 0, 0, ETHER, 0, 0, 0, 0)
     assert ours.entry(key) == manager.record(keccak(key))
     assert ours.stake_of() == (0, 1, 0)
     assert manager.count() == 0
@@ -328,13 +328,33 @@ def test_F1_failed_preparations_are_paid_by_their_operator_and_stand_in_front_of
     assert (before - held(protocol, victim), protocol.vault.rate()) == (-(-7 * WEI**2 // rate), rate)
 
 
-def test_F1_no_new_key_while_a_case_is_open(protocol, ours, manager):
+def test_F1_no_new_key_and_no_stake_while_a_case_is_open(protocol, ours, manager):
     """Preparations that fail on purpose would carry the bond to where the case does not reach it."""
-    key = ours.proven("a", 99 * ETHER)
+    key, other = ours.proven("a", 99 * ETHER), ours.proven("b")
+    assert list(manager.allocation(ETHER, ETHER)) == [ETHER]
     ours.beacon.change(key, slashed=True, exit=5)
     manager.proveSlashed(ours.proof(key), sender=ours.who.stranger)
-    with reverts(manager.CaseIsOpen, operator=ours.operator):
+    with reverts(protocol.bonds.CaseIsOpen, operator=ours.operator):
+        ours.prepare("c")
+    with reverts(protocol.bonds.CaseIsOpen, operator=ours.operator):
+        ours.top_up((other, ETHER))
+    assert list(manager.allocation(ETHER, ETHER)) == [0]
+
+
+def test_F3_no_new_key_and_no_stake_while_a_settlement_is_open(protocol, ours, manager, stranger):
+    """Else what a quorum has proposed to take is gone by failing preparations before the window is over."""
+    key, bonds = ours.proven("a"), protocol.bonds
+    reason, amount = b"\x5e" * 32, 30 * WEI
+    signatures = settlement_signatures(protocol, ours.operator, amount, reason)
+    bonds.propose(ours.operator, amount, reason, FOREVER, signatures, sender=stranger)
+    with reverts(bonds.SettlementIsOpen, operator=ours.operator):
         ours.prepare("b")
+    with reverts(bonds.SettlementIsOpen, operator=ours.operator):
+        ours.top_up((key, ETHER))
+    assert list(manager.allocation(ETHER, ETHER)) == [0]
+    bonds.cancel(bonds.settlementCount(), sender=protocol.actors.guardian)
+    ours.prepare("b")
+    assert list(manager.allocation(ETHER, ETHER)) == [ETHER]
 
 
 def test_refuse_needs_other_credentials(ours, manager, stranger):
@@ -497,8 +517,6 @@ def test_keeper_and_operator_ask_for_exits(protocol, ours, manager, stranger):
     assert EXITS.waiting == [exit_of(protocol.gateway, keys[0], 0), exit_of(protocol.gateway, keys[1], 3 * ETHER)]
     assert ours.who.depositor.balance == before - 2 - tx.total_fees_paid, "what is beyond the fees comes back"
     manager.requestOwnExits(ours.operator, keys[:1], [ETHER], sender=ours.who.other, value=1)
-    with reverts(manager.AmountBelowMinimum, amount=ETHER - 1, minimum=ETHER):  # parts that wait keep exits away
-        manager.requestOwnExits(ours.operator, keys, [0, ETHER - 1], sender=ours.who.other, value=2)
     with reverts(protocol.gateway.LengthMismatch):
         manager.requestOwnExits(ours.operator, keys, [0], sender=ours.who.other, value=2)
     assert len(EXITS.waiting) == 3
@@ -554,6 +572,25 @@ def test_consolidation_moves_the_stake(protocol, ours, manager):
     assert ours.stake_of() == (0, 0, 0)
 
 
+def test_merge_into_one_that_was_asked_to_leave_keeps_the_stake_and_what_was_asked(protocol, ours, manager, stranger):
+    """Its exit is ignored while parts of it are pending: it works on, with all that came to it."""
+    source, target = ours.proven("a", 899 * ETHER), ours.proven("b", 99 * ETHER)
+    rest = protocol.vault.buffer() // 10**9
+    protocol.vault.depositToBeacon([(pubkey_of("sink"), SIGNATURE, rest)], sender=ours.who.depositor)
+    manager.consolidate(source, target, sender=ours.who.depositor, value=1)
+    overdue(ours, 800 * WEI)
+    assert forced(manager, manager.forceExits(1, [source], sender=stranger, value=9)) == [(source, 800 * ETHER + 1)]
+    ours.beacon.change(source, exit=5)
+    manager.proveExiting(ours.proof(source), sender=stranger)
+    overdue(ours, 100 * WEI)
+    assert forced(manager, manager.forceExits(2, [target], sender=stranger, value=9)) == [(target, 0)]
+    ours.gone(source)
+    at, entry = now(), ours.entry(target)
+    assert (entry.phase, entry.staked, entry.asked) == (ASKED, 1_000 * ETHER, 800 * ETHER + 1)
+    assert entry.filledAt == at
+    assert ours.stake_of() == (1_000 * ETHER, 0, 1)
+
+
 def test_stake_of_a_source_whose_target_leaves_is_gone_with_it(ours, manager):
     """The ether lies with the target, and comes back with its exit."""
     a, b = ours.proven("a", 39 * ETHER), ours.proven("b", 9 * ETHER)
@@ -563,6 +600,161 @@ def test_stake_of_a_source_whose_target_leaves_is_gone_with_it(ours, manager):
     ours.gone(a)
     assert ours.entry(b).staked == 10 * ETHER
     assert ours.stake_of() == (10 * ETHER, 0, 1)
+
+
+# --- proveReturned ---
+
+
+def returned(ours: Ours, key: bytes, at: int | None = None) -> Any:
+    """With a state of the slot that begins at ``at``, by default of the newest block."""
+    manager = ours.manager
+    slot = ((at or now()) - manager.GENESIS_TIME()) // manager.SECONDS_PER_SLOT()
+    tree = ours.beacon.tree(slot)
+    index = ours.beacon.index(key)
+    balance = proofs.balance_proof(tree, index)
+    proof = proof_of(tree, index, publish(ours.protocol, tree, now()))
+    return manager.proveReturned(proof, balance.balances, balance.branch, *next_deposit(tree), sender=ours.who.stranger)
+
+
+def test_what_is_proven_to_have_returned_counts_no_more(protocol, ours, manager):
+    """Of 100 ether 60 came back: cap, bond and top-ups count the other 40."""
+    key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
+    required = protocol.bonds.required(ours.operator)
+    warp_to(now() + 24)
+    tx = returned(ours, key)
+    assert tx.events == [manager.Returned(ours.operator, key, 60 * ETHER)]
+    assert (ours.entry(key).staked, ours.stake_of()) == (40 * ETHER, (40 * ETHER, 0, 1))
+    assert protocol.bonds.required(ours.operator) == required * 40 // 100
+    with reverts(manager.NothingReturned, pubkey=key):
+        returned(ours, key)
+    ours.top_up((key, 2_008 * ETHER))
+    assert ours.stake_of() == (2_048 * ETHER, 0, 1)
+
+
+@pytest.mark.parametrize(("balance", "counted"), [(31, 32), (32, 32), (33, 33), (99, 99)])
+def test_at_least_what_keeps_a_validator_at_work_counts(ours, manager, balance, counted):
+    key = ours.proven("a", 99 * ETHER, balance=balance * ETHER)
+    warp_to(now() + 24)
+    returned(ours, key)
+    assert ours.entry(key).staked == counted * ETHER
+    small = ours.proven("b", 20 * ETHER, balance=ETHER)
+    warp_to(now() + 24)
+    with reverts(manager.NothingReturned, pubkey=small):
+        returned(ours, small)
+
+
+def test_earnings_and_nothing_missing_return_nothing(ours, manager):
+    for name, balance in (("a", 100 * ETHER), ("b", 100 * ETHER + 1)):
+        key = ours.proven(name, 99 * ETHER, balance=balance)
+        warp_to(now() + 24)
+        with reverts(manager.NothingReturned, pubkey=key):
+            returned(ours, key)
+
+
+def test_ether_that_may_be_pending_has_not_returned(ours, manager):
+    """A state from before the top-up, or one in which a deposit of its time or before is the next."""
+    key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
+    genesis, slot_time = manager.GENESIS_TIME(), manager.SECONDS_PER_SLOT()
+    at = genesis + (now() - genesis) // slot_time * slot_time + 2 * slot_time  # as blocks come: with a slot
+    next_at(at)
+    ours.top_up((key, ETHER))
+    assert ours.entry(key).filledAt == at
+    warp_to(at + 3 * slot_time)
+    with reverts(manager.DepositsPending, filledAt=at, **{"from": at}):
+        returned(ours, key, at - slot_time)
+    slot = (at - genesis) // slot_time
+    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot), MadeDeposit(key, ETHER, slot=slot + 9)]
+    with reverts(manager.DepositsPending, filledAt=at, **{"from": at}):
+        returned(ours, key)
+    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot + 1)]
+    tx = returned(ours, key)
+    assert tx.events == [manager.Returned(ours.operator, key, 61 * ETHER)]
+
+
+def test_state_of_the_top_ups_own_block_will_do(ours, manager):
+    key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
+    genesis, slot_time = manager.GENESIS_TIME(), manager.SECONDS_PER_SLOT()
+    at = genesis + (now() - genesis) // slot_time * slot_time + 2 * slot_time
+    next_at(at)
+    ours.top_up((key, ETHER))
+    returned(ours, key, at)
+    assert ours.stake_of() == (40 * ETHER, 0, 1)
+
+
+def test_next_deposit_must_be_the_next(protocol, ours, manager):
+    """The second of the list, another count, or none where there are some."""
+    key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
+    warp_to(now() + 24)
+    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER), MadeDeposit(pubkey_of("y"), ETHER, slot=10**6)]
+    tree = ours.beacon.tree((now() - manager.GENESIS_TIME()) // manager.SECONDS_PER_SLOT())
+    index = ours.beacon.index(key)
+    balance = proofs.balance_proof(tree, index)
+    proof = proof_of(tree, index, publish(protocol, tree, now()))
+    second = proofs.pending_deposit_proof(tree, 1)
+    none = ((b"", bytes(32), 0, bytes(32), 10**6), proofs.pending_deposit_count_proof(tree).branch)
+    for deposit, branch in ((second.deposit.as_tuple(), second.branch), none):
+        with reverts(protocol.proofs.StateRootMismatch):
+            manager.proveReturned(proof, balance.balances, balance.branch, deposit, branch, sender=ours.who.stranger)
+    assert ours.stake_of() == (100 * ETHER, 0, 1)
+
+
+def test_what_leaves_is_shown_by_other_proofs(ours, manager):
+    key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
+    ours.beacon.change(key, exit=9)
+    warp_to(now() + 24)
+    with reverts(manager.PhaseUnexpected, pubkey=key, phase=EXITING):
+        returned(ours, key)
+    ours.gone(key)
+    with reverts(manager.PhaseUnexpected, pubkey=key, phase=GONE):
+        returned(ours, key)
+    unknown = pubkey_of("u")
+    ours.appear(unknown)
+    with reverts(manager.PhaseUnexpected, pubkey=unknown, phase=NONE):
+        returned(ours, unknown)
+
+
+def test_state_from_before_a_merge_does_not_take_it_back(ours, manager):
+    """What came by the merge is not in the balance then."""
+    source = ours.proven("a", 899 * ETHER, balance=900 * ETHER)
+    target = ours.proven("b", 99 * ETHER, balance=100 * ETHER)
+    warp_to(now() + 24)
+    before = now()
+    manager.consolidate(source, target, sender=ours.who.depositor, value=1)
+    warp_to(now() + 24)
+    ours.gone(source)
+    with reverts(manager.DepositsPending):
+        returned(ours, target, before)
+    assert ours.stake_of() == (1_000 * ETHER, 0, 1)
+
+
+def test_C_drained_validators_hold_up_no_forced_exit(protocol, ours, manager, stranger):
+    """Two from which the keeper has taken all but 32 ether, and a third that has all: a request of 500 is paid by the
+    third. Before, the first was asked for what it had not, and nobody else for 14 days.
+    """
+    a, b, c = (ours.proven(name, topped * ETHER) for name, topped in (("a", 599), ("b", 599), ("c", 799)))
+    for key in (a, b):
+        ours.beacon.change(key, balance=32 * ETHER)
+    ours.beacon.change(c, balance=800 * ETHER)
+    rest = protocol.vault.buffer() // 10**9
+    protocol.vault.depositToBeacon([(pubkey_of("sink"), SIGNATURE, rest)], sender=ours.who.depositor)
+    overdue(ours, 500 * WEI)
+    for key in (a, b):
+        returned(ours, key)
+    got = forced(manager, manager.forceExits(1, [a, b, c], sender=stranger, value=9))
+    assert got == [(a, 0), (b, 0), (c, 436 * ETHER + 1)]
+
+
+def test_parts_asked_by_force_are_not_asked_again_when_they_have_returned(ours, manager, stranger, three):
+    """Of 1,000 ether 951 are asked for. 900 of them come: what is left, 49, is what was left before."""
+    a, b, _ = three
+    overdue(ours, 1_060 * WEI)
+    manager.forceExits(1, [a, b], sender=stranger, value=9)
+    part = ours.entry(b).asked
+    assert part == 951 * ETHER + 1
+    ours.beacon.change(b, balance=100 * ETHER)
+    warp_to(now() + 24)
+    returned(ours, b)
+    assert (ours.entry(b).staked, ours.entry(b).asked) == (100 * ETHER, part - 900 * ETHER)
 
 
 # --- forceExits ---
@@ -788,7 +980,7 @@ def test_proofs_can_be_replaced_for_a_fork(protocol, manager):
     assert manager.proofs() == protocol.oracle
 
 
-@pytest.mark.parametrize("field", ["slotsPerEpoch", "abandonAfter", "overdueAfter"])
+@pytest.mark.parametrize("field", ["secondsPerSlot", "slotsPerEpoch", "abandonAfter", "overdueAfter"])
 def test_settings_that_make_no_sense(protocol, manager, field):
     config = {
         "authority": protocol.access,
@@ -798,6 +990,8 @@ def test_settings_that_make_no_sense(protocol, manager, field):
         "registry": protocol.registry,
         "bonds": protocol.bonds,
         "proofs": protocol.proofs,
+        "genesisTime": 0,
+        "secondsPerSlot": 12,
         "slotsPerEpoch": 32,
         "abandonAfter": 1,
         "overdueAfter": 1,

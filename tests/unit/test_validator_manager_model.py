@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -24,7 +24,7 @@ from sluice.beacon.spec import MINIMAL
 from sluice.units import Slot
 from tests.bonding import terms
 from tests.in_process import Process, Reverted
-from tests.made import FAR_FUTURE, Beacon, MadeValidator, proof_of, pubkey_of
+from tests.made import FAR_FUTURE, Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, pubkey_of
 from tests.small_core import DAY, GWEI, SmallCore, address_of_creation
 from tests.unit.test_gateway_requests import CONSOLIDATIONS, WITHDRAWALS
 
@@ -58,12 +58,13 @@ class Entry:
     phase: int = NONE
     slashed: bool = False
     prepared_at: int = 0
-    ended_at: int = 0
     asked_at: int = 0
+    filled_at: int = 0
     staked: int = 0
     asked: int = 0
     index: int = 0
     proven_at: int = 0
+    ended_at: int = 0
 
     def as_tuple(self) -> tuple[Any, ...]:
         return tuple(vars(self).values())
@@ -91,6 +92,7 @@ class Model:
     """Halves of the time that forced exits are waited for: when it began, gwei that are still to come."""
     received: int = 0
     merges: dict[bytes, bytes] = field(default_factory=dict)
+    returned: int = 0
 
     # --- Sums ---
 
@@ -108,6 +110,7 @@ class Model:
     def require_room(self, operator: int, rate: Fraction) -> None:
         staked, prepared, _ = self.stake_of(operator)
         refuse_if(staked + prepared * ETHER > CAPS[operator] * ETHER, "StakeAboveCap")
+        refuse_if(self.operators[operator].case > 0, "CaseIsOpen")
         refuse_if(self.operators[operator].bond < self.required(operator, rate), "BondTooLow")
 
     # --- From key to validator ---
@@ -115,7 +118,6 @@ class Model:
     def prepare(self, operator: int, key: bytes, rate: Fraction, depositable: int, at: int) -> None:
         entry = self.entries[key]
         refuse_if(not self.operators[operator].active, "OperatorInactive")
-        refuse_if(self.operators[operator].case > 0, "CaseIsOpen")
         refuse_if(entry.phase != NONE, "PubkeyUsed")
         entry.operator, entry.phase, entry.prepared_at, entry.staked = operator, PREPARED, at, ETHER
         self.require_room(operator, rate)
@@ -151,7 +153,7 @@ class Model:
         refuse_if(at < entry.prepared_at + ABANDON, "NotAbandonedYet")
         self.end_preparation(entry, ABANDONED, rate, at)
 
-    def stake(self, items: Sequence[tuple[bytes, int]], rate: Fraction, depositable: int) -> None:
+    def stake(self, items: Sequence[tuple[bytes, int]], rate: Fraction, depositable: int, at: int) -> None:
         refuse_if(not items, "EmptyBatch")
         for n, (key, amount) in enumerate(items):
             entry = self.entries[key]
@@ -160,7 +162,7 @@ class Model:
             if n and entry.operator != (before := self.entries[items[n - 1][0]].operator):
                 self.require_may_grow(before, rate)
             refuse_if(entry.staked + amount > 2_048 * ETHER, "StakeAboveMaximum")
-            entry.staked += amount
+            entry.staked, entry.filled_at = entry.staked + amount, at
         self.require_may_grow(self.entries[items[-1][0]].operator, rate)
         refuse_if(sum(amount for _, amount in items) * GWEI > depositable, "BufferTooLow")
 
@@ -200,15 +202,26 @@ class Model:
         refuse_if(seen.exit == FAR_FUTURE, "NotExiting")
         entry.phase = EXITING
 
-    def prove_gone(self, key: bytes, seen: MadeValidator, epoch: int) -> None:
+    def prove_returned(self, key: bytes, seen: MadeValidator, done: int) -> None:
+        """``done``: deposits from before that second are in the balance."""
+        entry = self.ours(key)
+        refuse_if(seen.exit != FAR_FUTURE, "PhaseUnexpected")
+        refuse_if(done <= entry.filled_at, "DepositsPending")
+        left = max(seen.balance, 32 * ETHER)
+        refuse_if(left >= entry.staked, "NothingReturned")
+        back = entry.staked - left
+        entry.staked, entry.asked, self.returned = left, max(0, entry.asked - back), self.returned + back
+
+    def prove_gone(self, key: bytes, seen: MadeValidator, epoch: int, at: int) -> None:
         entry = self.ours(key)
         refuse_if(seen.withdrawable > epoch, "NotWithdrawable")
         refuse_if(seen.balance != 0, "BalanceLeft")
         refuse_if(seen.slashed and not entry.slashed, "SlashingNotProven")
         entry.phase = GONE
         target = self.entries[self.merges[key]] if key in self.merges else Entry()
-        if target.phase == PROVEN:
-            target.staked, entry.staked, entry.asked = target.staked + entry.staked, 0, 0
+        if target.phase in (PROVEN, ASKED):
+            target.staked, target.asked = target.staked + entry.staked, target.asked + entry.asked
+            target.filled_at, entry.staked, entry.asked = at, 0, 0
 
     # --- Forced exits ---
 
@@ -301,6 +314,8 @@ class World:
                 "registry": self.registry,
                 "bonds": self.bonds,
                 "proofs": self.proofs,
+                "genesisTime": 0,
+                "secondsPerSlot": 1,
                 "slotsPerEpoch": SLOTS,
                 "abandonAfter": ABANDON,
                 "overdueAfter": OVERDUE,
@@ -486,7 +501,8 @@ class ManagerMachine(RuleBasedStateMachine):
         w = self.world
         depositable = int(w.core.vault.depositable())
         self.attempt(
-            lambda m: m.stake(items, self.rate, depositable), lambda: w.manager.stake(items, sender=w.governance)
+            lambda m: m.stake(items, self.rate, depositable, self.now),
+            lambda: w.manager.stake(items, sender=w.governance),
         )
 
     @rule(data=st.data(), amount=st.one_of(st.just(31 * ETHER), st.integers(ETHER, 200 * ETHER)))
@@ -568,9 +584,39 @@ class ManagerMachine(RuleBasedStateMachine):
         else:
             balance = proofs.balance_proof(tree, self.beacon.index(key))
             self.attempt(
-                lambda m: m.prove_gone(key, seen, self.epoch),
+                lambda m: m.prove_gone(key, seen, self.epoch, self.now),
                 lambda: w.manager.proveGone(proof, balance.balances, balance.branch, sender=w.stranger),
             )
+
+    @rule(
+        data=st.data(),
+        tenths=st.integers(0, 11),
+        age=st.sampled_from([0, 0, 1, 12, 12]),
+        pending=st.sampled_from([None, None, -1, 0, 1]),
+    )
+    def some_has_returned(self, data: Any, tenths: int, age: int, pending: int | None) -> None:
+        """Shown by the state of the slot that began ``age`` seconds ago; the next pending deposit is so many seconds
+        younger than the last top-up."""
+        key = self.pick(data, PROVEN, ASKED, EXITING)
+        w, seen, entry = self.world, self.seen(key), self.model.entries[key]
+        if seen is None:
+            return
+        seen = replace(seen, balance=entry.staked * tenths // 10)
+        self.beacon.change(key, balance=seen.balance)
+        slot, index = self.now - age, self.beacon.index(key)
+        after = max(0, entry.filled_at + (pending or 0))
+        self.beacon.deposits = [] if pending is None else [MadeDeposit(key, ETHER, slot=after)]
+        tree = self.beacon.tree(slot)
+        self.beacon.deposits = []
+        w.process.publish_root(self.now, proofs.header_of(tree).root())
+        proof, balance = proof_of(tree, index, self.now), proofs.balance_proof(tree, index)
+        done = slot + 1 if pending is None else after
+        self.attempt(
+            lambda m: m.prove_returned(key, seen, done),
+            lambda: w.manager.proveReturned(
+                proof, balance.balances, balance.branch, *next_deposit(tree), sender=w.stranger
+            ),
+        )
 
     @rule(days=st.sampled_from([0, 1, 3, 7, 14, 30]), epochs=st.integers(0, 3))
     def pass_time(self, days: int, epochs: int) -> None:
@@ -692,7 +738,7 @@ class ManagerMachine(RuleBasedStateMachine):
         """INV-MAN-06: every gwei that left the vault was deposited for a key; the manager keeps none."""
         if hasattr(self, "world"):
             w, entries = self.world, self.model.entries.values()
-            assert w.core.vault.consensus()[1] == sum(entry.staked for entry in entries)
+            assert w.core.vault.consensus()[1] == sum(entry.staked for entry in entries) + self.model.returned
             assert w.process.evm.get_balance(DEPOSITS) == w.core.vault.consensus()[1] * GWEI
             assert w.manager.balance == 0
 
