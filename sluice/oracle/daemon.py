@@ -191,6 +191,8 @@ class OracleDaemon:
             return str(error)
         report = prepared.report
         self._show(report)
+        if prepared.forecast.early:
+            return f"slot {report.reference_slot}: old enough in {prepared.forecast.early} s"
         if prepared.forecast.violations:
             self.alarms.labels("outside limits").inc()
             return f"slot {report.reference_slot}: it would be refused: {'; '.join(prepared.forecast.violations)}"

@@ -204,6 +204,8 @@ class Forecast:
 
     profit: int
     violations: tuple[str, ...]
+    early: int = 0
+    """Seconds until the reference slot is old enough."""
 
 
 def forecast(report: Report, vault: VaultView, limits: Limits, now: Timestamp) -> Forecast:
@@ -224,4 +226,5 @@ def forecast(report: Report, vault: VaultView, limits: Limits, now: Timestamp) -
         f"GainAboveLimit({profit}, {most_gain})": profit > most_gain,
         f"LossAboveLimit({-profit}, {most_loss})": -profit > most_loss,
     }
-    return Forecast(profit, tuple(name for name, broken in checks.items() if broken))
+    violations = tuple(name for name, broken in checks.items() if broken)
+    return Forecast(profit, violations, max(0, limits.min_age - age))

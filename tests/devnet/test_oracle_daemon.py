@@ -22,6 +22,7 @@ import pytest
 from eth_account import Account
 
 from sluice.beacon.client import BeaconClient
+from sluice.chain.node import get_block
 from sluice.demo.live import connected
 from sluice.oracle import exchange
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
@@ -178,6 +179,20 @@ def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Pa
         assert [("submitted" in each) for each in said].index(True) == there.index((leader + 1) % 9)
     assert sum("submitted" in each for each in said) == 1, said
     assert reported(world)
+
+
+def test_slot_that_is_too_young_is_waited_for_without_an_alarm(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.protocol.next_frame()
+    daemon = member(world, tmp_path, 0)
+    prepared = daemon._prepare()
+    age = get_block(world.devnet.node).timestamp - prepared.stamp.time
+    older = replace(prepared.limits, min_age=age + 7)
+    monkeypatch.setattr("sluice.oracle.views.read_limits", lambda *_: older)
+    assert daemon.step() == f"slot {prepared.report.reference_slot}: old enough in 7 s"
+    assert daemon.service.metrics.get_sample_value("sluice_alarms_total", {"kind": "outside limits"}) is None
+    assert not (tmp_path / "0" / "signed.json").exists()
 
 
 class Hostile(BaseHTTPRequestHandler):
