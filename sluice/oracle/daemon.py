@@ -39,6 +39,7 @@ from sluice.oracle.views import (
     find_contracts,
     is_slashing_proven,
     prepare,
+    read_due,
     read_expected,
 )
 from sluice.units import Slot
@@ -180,14 +181,10 @@ class OracleDaemon:
         if halted:
             self.alarms.labels("halted").inc()
             return "the oracle is halted: a report was proven false"
-        expected = read_expected(self.node, self.contracts)
-        if expected.reported:
-            return f"slot {expected.slot} has its report"
         try:
+            expected = read_due(self.node, self.contracts)
             prepared = self._prepare()
-        except NotFinalError as error:
-            return str(error)
-        except NothingToReportError as error:
+        except (NotFinalError, NothingToReportError) as error:
             return str(error)
         report = prepared.report
         self._show(report)
