@@ -58,6 +58,11 @@ class Report:
         """As contracts take it."""
         return astuple(self)
 
+    def as_json(self) -> dict[str, str]:
+        return {
+            name: "0x" + value.hex() if isinstance(value, bytes) else str(value) for name, value in vars(self).items()
+        }
+
 
 @dataclass(frozen=True)
 class ConsensusView:

@@ -139,6 +139,12 @@ def is_slashing_proven(node: Node, contracts: Contracts, pubkey: bytes) -> bool:
     return bool(values[2])
 
 
+def is_released(node: Node, contracts: Contracts, digest: bytes) -> bool:
+    """Whether governance lets this one report pass the limits."""
+    (limits,) = call(node, contracts.oracle, "limits()", returns=["address"])
+    return bool(call(node, limits, "released(bytes32)", [digest], ["bool"])[0])
+
+
 def read_limits(node: Node, contracts: Contracts, block: int | str = "latest") -> Limits:
     address = call(node, contracts.oracle, "limits()", returns=["address"], block=block)[0]
     kinds = "(uint16,uint16,uint32,uint32,uint32,uint64)"
