@@ -20,7 +20,7 @@ from sluice.oracle.report import (
     forecast,
 )
 from sluice.oracle.signing import OracleDomain
-from sluice.units import Gwei, Shares, Slot, Timestamp, Wei, when
+from sluice.units import Gwei, Shares, Slot, Timestamp, Wei, timestamp_to_slot_down, when
 
 VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
 """Of the manager: operator, phase, slashed, ..."""
@@ -179,6 +179,16 @@ def read_vault(node: Node, contracts: Contracts, stamp: Stamp) -> VaultView:
     )
 
 
+def read_previous(node: Node, contracts: Contracts, block: int) -> Slot | None:
+    """Reference slot of the newest report as of ``block``, None before the first. From the vault: a new oracle knows
+    nothing of what the one before it has reported, and faults must not be told twice.
+    """
+    time, applied = call(node, contracts.vault, "lastReport()", returns=["uint256", "uint256"], block=block)
+    if applied == time:  # a report comes later than its slot; before the first both are the time of the deployment
+        return None
+    return timestamp_to_slot_down(time, Timestamp(contracts.genesis_time), contracts.seconds_per_slot)
+
+
 def prepare(layer: ReportSource, node: Node, contracts: Contracts) -> Prepared:
     """The report of the frame that runs now."""
     layer.sync()
@@ -187,8 +197,8 @@ def prepare(layer: ReportSource, node: Node, contracts: Contracts) -> Prepared:
     consensus = layer.view(expected.slot, contracts.credentials)
     vault = read_vault(node, contracts, stamp)
     limits = read_limits(node, contracts)
-    previous = Slot(call(node, contracts.oracle, "lastReferenceSlot()", returns=["uint256"])[0])
-    faults = layer.faults(previous or None, expected.slot, contracts.credentials)
+    previous = read_previous(node, contracts, stamp.block)
+    faults = layer.faults(previous, expected.slot, contracts.credentials)
     report = build_report(consensus, vault, limits, faults)
     now = get_block(node).timestamp
     return Prepared(report, stamp, consensus, vault, limits, forecast(report, vault, limits, now))

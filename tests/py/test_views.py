@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from sluice.chain.node import NodeError
-from sluice.oracle.views import Contracts, NothingToReportError, read_due
+from sluice.oracle.views import Contracts, NothingToReportError, read_due, read_previous
 
 ADDRESS = "0x" + "11" * 20
 GENESIS = 1_700_000_000
@@ -69,3 +69,16 @@ def test_frame_that_gets_no_report_says_why(node: Answers, words: str) -> None:
 def test_other_trouble_of_a_node_is_told_as_it_is() -> None:
     with pytest.raises(NodeError):
         read_due(Answers([], [], "Other()"), CONTRACTS)
+
+
+@pytest.mark.parametrize(
+    ("time", "applied", "slot"),
+    [
+        (GENESIS + 500, GENESIS + 500, None),
+        (GENESIS + 12 * 7_200, GENESIS + 12 * 7_200 + 1, 7_200),
+        (GENESIS + 12 * 7_200 + 11, GENESIS + 12 * 7_300, 7_200),
+    ],
+    ids=["deployment", "report", "report of an oracle with a clock of its own"],
+)
+def test_report_before_is_the_vaults(time: int, applied: int, slot: int | None) -> None:
+    assert read_previous(Answers(["uint256", "uint256"], [time, applied]), CONTRACTS, 5) == slot
