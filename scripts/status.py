@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from scripts._session import common_options, console, explained, open_session
 from sluice.client import Holding, Status, format_ether
+from sluice.units import when
 
 if TYPE_CHECKING:
     from ape.api import AccountAPI, ProviderAPI
@@ -24,10 +24,6 @@ Examples:
   ape run status --network http://127.0.0.1:8545
   ape run status --network http://127.0.0.1:8545 --account TEST::8 --json
 """
-
-
-def when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def rows(status: Status) -> list[tuple[str, str]]:

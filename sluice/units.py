@@ -3,6 +3,7 @@
 A conversion that can lose something says in its name which way it rounds.
 """
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, NewType
 
@@ -83,3 +84,8 @@ def slot_to_epoch_down(slot: Slot, slots_per_epoch: int) -> Epoch:
 
 def epoch_to_first_slot(epoch: Epoch, slots_per_epoch: int) -> Slot:
     return Slot(epoch * slots_per_epoch)
+
+
+def when(seconds: int) -> str:
+    """A timestamp for people."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

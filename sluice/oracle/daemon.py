@@ -37,8 +37,10 @@ from sluice.oracle.views import (
     NothingToReportError,
     Prepared,
     find_contracts,
+    is_released,
     is_slashing_proven,
     prepare,
+    read_due,
     read_expected,
 )
 from sluice.units import Slot
@@ -137,6 +139,8 @@ class OracleDaemon:
     journal: Journal = field(init=False)
     service: Service = field(init=False)
     _gathered_at: dict[Slot, float] = field(default_factory=dict)
+    _told: bytes = b""
+    """Digest of the report outside the limits whose figures were logged last."""
 
     @classmethod
     def of(cls, settings: OracleSettings, key: LocalAccount | None) -> "OracleDaemon":
@@ -180,20 +184,19 @@ class OracleDaemon:
         if halted:
             self.alarms.labels("halted").inc()
             return "the oracle is halted: a report was proven false"
-        expected = read_expected(self.node, self.contracts)
-        if expected.reported:
-            return f"slot {expected.slot} has its report"
         try:
+            expected = read_due(self.node, self.contracts)
             prepared = self._prepare()
-        except NotFinalError as error:
-            return str(error)
-        except NothingToReportError as error:
+        except (NotFinalError, NothingToReportError) as error:
             return str(error)
         report = prepared.report
         self._show(report)
+        if prepared.forecast.early:
+            return f"slot {report.reference_slot}: old enough in {prepared.forecast.early} s"
         if prepared.forecast.violations:
-            self.alarms.labels("outside limits").inc()
-            return f"slot {report.reference_slot}: it would be refused: {'; '.join(prepared.forecast.violations)}"
+            digest = digest_of(report, self.contracts.domain)
+            if not is_released(self.node, self.contracts, digest):
+                return self._outside(report, digest, prepared.forecast.violations)
         if waits := self._waits_for_proof(report, expected.deadline):
             return waits
         self.book.keep_leaves(report.reference_slot, self.layer.read(report.reference_slot).leaves)
@@ -220,6 +223,15 @@ class OracleDaemon:
             if names:
                 raise DisagreementError(f"execution nodes lead to reports with different {', '.join(names)}")
         return prepared
+
+    def _outside(self, report: Report, digest: bytes, violations: tuple[str, ...]) -> str:
+        """Members compare the figures, governance releases the digest."""
+        self.alarms.labels("outside limits").inc()
+        name = "0x" + digest.hex()
+        if digest != self._told:
+            self._told = digest
+            self.log.warning("outside the limits", digest=name, violations=violations, **report.as_json())
+        return f"slot {report.reference_slot}: it would be refused: {'; '.join(violations)}; {name} is not released"
 
     def _waits_for_proof(self, report: Report, deadline: int) -> str:
         """The bond of an operator is asked for a slashing only once that is proven; holders should not pay before."""

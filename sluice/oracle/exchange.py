@@ -61,11 +61,7 @@ class Message:
     signature: bytes
 
     def as_json(self) -> dict[str, Any]:
-        report = {
-            name: "0x" + value.hex() if isinstance(value, bytes) else str(value)
-            for name, value in vars(self.report).items()
-        }
-        return {"report": report, "signature": "0x" + self.signature.hex()}
+        return {"report": self.report.as_json(), "signature": "0x" + self.signature.hex()}
 
     @classmethod
     def of(cls, raw: object) -> "Message":

@@ -58,6 +58,11 @@ class Report:
         """As contracts take it."""
         return astuple(self)
 
+    def as_json(self) -> dict[str, str]:
+        return {
+            name: "0x" + value.hex() if isinstance(value, bytes) else str(value) for name, value in vars(self).items()
+        }
+
 
 @dataclass(frozen=True)
 class ConsensusView:
@@ -204,6 +209,8 @@ class Forecast:
 
     profit: int
     violations: tuple[str, ...]
+    early: int = 0
+    """Seconds until the reference slot is old enough."""
 
 
 def forecast(report: Report, vault: VaultView, limits: Limits, now: Timestamp) -> Forecast:
@@ -224,4 +231,5 @@ def forecast(report: Report, vault: VaultView, limits: Limits, now: Timestamp) -
         f"GainAboveLimit({profit}, {most_gain})": profit > most_gain,
         f"LossAboveLimit({-profit}, {most_loss})": -profit > most_loss,
     }
-    return Forecast(profit, tuple(name for name, broken in checks.items() if broken))
+    violations = tuple(name for name, broken in checks.items() if broken)
+    return Forecast(profit, violations, max(0, limits.min_age - age))

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
+from eth_abi.abi import decode
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from sluice.chain.interface import ReportSource, Stamp
-from sluice.chain.node import Node, call, get_balance, get_block
+from sluice.chain.node import Node, NodeError, call, get_balance, get_block
 from sluice.oracle.report import (
     ConsensusView,
     Forecast,
@@ -18,15 +20,16 @@ from sluice.oracle.report import (
     forecast,
 )
 from sluice.oracle.signing import OracleDomain
-from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
+from sluice.units import Gwei, Shares, Slot, Timestamp, Wei, timestamp_to_slot_down, when
 
 VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32,uint32)"
 """Of the manager: operator, phase, slashed, ..."""
+NOT_STARTED: Final = keccak(text="FirstFrameNotStarted(uint256,uint256)")[:4]
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")
 
 
 class NothingToReportError(Exception):
-    """The frame that runs now has its report already."""
+    """The frame that runs now has its report already, or gets none."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,39 @@ def read_expected(node: Node, contracts: Contracts) -> Expected:
     return Expected(Slot(slot), Timestamp(time), Timestamp(deadline), reported)
 
 
+def read_due(node: Node, contracts: Contracts) -> Expected:
+    """The frame that runs now, if it needs a report; raises :class:`NothingToReportError`."""
+    try:
+        expected = read_expected(node, contracts)
+    except NodeError as error:
+        if error.revert[:4] != NOT_STARTED:
+            raise
+        _, first = decode(["uint256", "uint256"], error.revert[4:])
+        raise NothingToReportError(_first_report(contracts, first)) from error
+    if not expected.reported:
+        return expected
+    if expected.slot == 0:  # the newest slot is 0 where there is none, so slot 0 gets no report
+        raise NothingToReportError(_first_report(contracts, contracts.frame_slots))
+    raise NothingToReportError(
+        f"slot {expected.slot} has been reported; the next frame starts at {when(expected.deadline)}"
+    )
+
+
+def _first_report(contracts: Contracts, slot: int) -> str:
+    start = when(contracts.time_of(slot))
+    return f"this oracle has no report yet: slot {slot} is the first, its frame starts at {start}"
+
+
 def is_slashing_proven(node: Node, contracts: Contracts, pubkey: bytes) -> bool:
     """Whether the bond of its operator can be asked."""
     (values,) = call(node, contracts.manager, "validator(bytes)", [pubkey], [VALIDATOR])
     return bool(values[2])
+
+
+def is_released(node: Node, contracts: Contracts, digest: bytes) -> bool:
+    """Whether governance lets this one report pass the limits."""
+    (limits,) = call(node, contracts.oracle, "limits()", returns=["address"])
+    return bool(call(node, limits, "released(bytes32)", [digest], ["bool"])[0])
 
 
 def read_limits(node: Node, contracts: Contracts, block: int | str = "latest") -> Limits:
@@ -147,20 +179,26 @@ def read_vault(node: Node, contracts: Contracts, stamp: Stamp) -> VaultView:
     )
 
 
+def read_previous(node: Node, contracts: Contracts, block: int) -> Slot | None:
+    """Reference slot of the newest report as of ``block``, None before the first. From the vault: a new oracle knows
+    nothing of what the one before it has reported, and faults must not be told twice.
+    """
+    time, applied = call(node, contracts.vault, "lastReport()", returns=["uint256", "uint256"], block=block)
+    if applied == time:  # a report comes later than its slot; before the first both are the time of the deployment
+        return None
+    return timestamp_to_slot_down(time, Timestamp(contracts.genesis_time), contracts.seconds_per_slot)
+
+
 def prepare(layer: ReportSource, node: Node, contracts: Contracts) -> Prepared:
     """The report of the frame that runs now."""
     layer.sync()
-    expected = read_expected(node, contracts)
-    if expected.reported:
-        raise NothingToReportError(
-            f"slot {expected.slot} has been reported; the next frame starts at {expected.deadline}"
-        )
+    expected = read_due(node, contracts)
     stamp = layer.stamp(expected.slot)
     consensus = layer.view(expected.slot, contracts.credentials)
     vault = read_vault(node, contracts, stamp)
     limits = read_limits(node, contracts)
-    previous = Slot(call(node, contracts.oracle, "lastReferenceSlot()", returns=["uint256"])[0])
-    faults = layer.faults(previous or None, expected.slot, contracts.credentials)
+    previous = read_previous(node, contracts, stamp.block)
+    faults = layer.faults(previous, expected.slot, contracts.credentials)
     report = build_report(consensus, vault, limits, faults)
     now = get_block(node).timestamp
     return Prepared(report, stamp, consensus, vault, limits, forecast(report, vault, limits, now))

@@ -28,7 +28,7 @@ from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
 from sluice.oracle.report import Report
 from sluice.oracle.signing import digest as digest_of
 from sluice.oracle.tree import Deposit, Leaves, SumTree
-from sluice.oracle.views import CONSENSUS, Contracts, find_contracts
+from sluice.oracle.views import CONSENSUS, Contracts, find_contracts, read_previous
 from sluice.units import Gwei, Slot, Wei
 from sluice.watcher.alarms import KINDS, Bounds, find_alarms
 from sluice.watcher.docket import Docket
@@ -239,8 +239,9 @@ class WatchDaemon:
     def _beyond_proof(self, slot: Slot, report: Report) -> Lie | None:
         """What cannot be shown on chain, but computed: a person must ask the committee."""
         ours = self.layer.view(slot, self.contracts.credentials)
-        faults = self.layer.faults(self._reported_before(slot), slot, self.contracts.credentials)
         block = self.layer.read(slot).stamp.block
+        previous = read_previous(self.node, self.contracts, block)
+        faults = self.layer.faults(previous, slot, self.contracts.credentials)
         (_, deposited, _, _) = call(self.node, self.contracts.vault, "consensus()", returns=CONSENSUS, block=block)
         if report.faults != faults:
             return Lie(f"faults of {report.faults} gwei; they were {faults}")
@@ -251,9 +252,6 @@ class WatchDaemon:
         if report.deposited != deposited:
             return Lie(f"{report.deposited} gwei deposited; they were {deposited}")
         return None
-
-    def _reported_before(self, slot: Slot) -> Slot | None:
-        return max((each for each in self._acceptances() if each < slot), default=None)
 
     def _accepted_after(self, slot: Slot) -> list[Slot]:
         return sorted(each for each in self._acceptances() if each > slot)

@@ -78,6 +78,8 @@ class Protocol:
     operator: LocalAccount
     stranger: LocalAccount
     keeper: LocalAccount
+    governor: LocalAccount
+    """Releaser, too."""
     keys: Sequence[LocalAccount]
     first: int
     """The block in which its deployment began."""
@@ -114,6 +116,7 @@ class Protocol:
             operator=account(8),
             stranger=account(9),
             keeper=account(4),
+            governor=account(2),
             keys=[account(index) for index in range(19, 28)],
             first=first,
         )
@@ -135,6 +138,11 @@ class Protocol:
         receipt = self.devnet.transact(sender, address, data, value, GAS)
         assert receipt["status"] == "0x1", f"{contract}.{name} failed in its block"
         return receipt
+
+    def schedule(self, who: LocalAccount, contract: str, name: str, *arguments: Any) -> None:
+        """``who`` can send it when its role's delay is over."""
+        data = encode_call(function(self.abi(contract), name), arguments)
+        self.send(who, "ProtocolAccessManager", "schedule", self.result.plan.addresses[contract], data, 0)
 
     def simulate(self, sender: LocalAccount, to: str, data: bytes, value: int = 0) -> None:
         request = {"from": sender.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}

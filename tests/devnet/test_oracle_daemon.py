@@ -20,8 +20,10 @@ import httpx
 import numpy as np
 import pytest
 from eth_account import Account
+from structlog.testing import capture_logs
 
 from sluice.beacon.client import BeaconClient
+from sluice.chain.node import get_block
 from sluice.demo.live import connected
 from sluice.oracle import exchange
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
@@ -31,7 +33,7 @@ from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei, Slot
 from tests.devnet.altered import altered
-from tests.devnet.protocol import FRAME, GAS, WEI, Protocol, account
+from tests.devnet.protocol import DAY, FRAME, GAS, SLOT, WEI, Protocol, account
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
 
@@ -178,6 +180,56 @@ def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Pa
         assert [("submitted" in each) for each in said].index(True) == there.index((leader + 1) % 9)
     assert sum("submitted" in each for each in said) == 1, said
     assert reported(world)
+
+
+def test_slot_that_is_too_young_is_waited_for_without_an_alarm(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.protocol.next_frame()
+    daemon = member(world, tmp_path, 0)
+    prepared = daemon._prepare()
+    age = get_block(world.devnet.node).timestamp - prepared.stamp.time
+    older = replace(prepared.limits, min_age=age + 7)
+    monkeypatch.setattr("sluice.oracle.views.read_limits", lambda *_: older)
+    assert daemon.step() == f"slot {prepared.report.reference_slot}: old enough in 7 s"
+    assert daemon.service.metrics.get_sample_value("sluice_alarms_total", {"kind": "outside limits"}) is None
+    assert not (tmp_path / "0" / "signed.json").exists()
+
+
+def test_report_outside_the_limits_is_made_once_it_is_released(world: World, tmp_path: Path) -> None:
+    """The steps of docs/runbooks/outside-limits.md, for a validator where none may be new."""
+    protocol, devnet, governor = world.protocol, world.devnet, world.protocol.governor
+    names = ("yearlyGain", "loss", "validatorsPerDay", "minAge", "maxAge", "gainAllowance")
+    limits = dict(zip(names, protocol.view("ReportLimits", "limits"), strict=True))
+    strict = limits | {"validatorsPerDay": 0}
+    for each in (strict, limits):
+        protocol.schedule(governor, "ReportLimits", "setLimits", each)
+    devnet.advance(2 * DAY // SLOT + 1)
+    protocol.report()
+    protocol.send(governor, "ReportLimits", "setLimits", strict)
+    world.validator(world.operator(), "outside the limits", 0)
+    slot = protocol.next_frame()
+    report = protocol.prepared().report
+    digest = bytes(protocol.view("ReportOracle", "digest", protocol.struct(report)))
+    refused = f"slot {slot}: it would be refused: ValidatorChangeAboveLimit(1, 0); 0x{digest.hex()} is not released"
+    with committee(world, tmp_path, [0, 1, 2, 3, 4]) as members:
+        with capture_logs() as logs:
+            assert rounds(world, members) == [refused] * 10
+        told = [each for each in logs if each["event"] == "outside the limits"]
+        assert len(told) == 5, "each tells the figures once"
+        assert told[0]["digest"] == "0x" + digest.hex()
+        assert report.as_json().items() <= told[0].items()
+        assert members[0].service.metrics.get_sample_value("sluice_alarms_total", {"kind": "outside limits"}) == 2
+        assert not (tmp_path / "0" / "signed.json").exists()
+        assert OracleDaemon.of(settings_for(world, tmp_path / "dry"), None).step() == refused, "without a key, too"
+        protocol.schedule(governor, "ReportLimits", "release", digest)
+        devnet.advance(2 * 3_600 // SLOT + 1)
+        assert rounds(world, members, 1) == [refused] * 5
+        protocol.send(governor, "ReportLimits", "release", digest)
+        said = rounds(world, members)
+    assert reported(world), said
+    assert bytes(protocol.view("ReportOracle", "newest")) == digest
+    protocol.send(governor, "ReportLimits", "setLimits", limits)
 
 
 class Hostile(BaseHTTPRequestHandler):

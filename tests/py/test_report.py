@@ -244,6 +244,7 @@ def test_forecast_names_every_limit_with_its_values():
     )
     early = forecast(report, VAULT, LIMITS, Timestamp(VAULT.reference_time + 999))
     assert early.violations[0] == "ReferenceTooRecent(999, 1000)"
+    assert (early.early, late.early) == (1, 0)
 
 
 GWEI_AMOUNT = st.integers(0, 10**15)
