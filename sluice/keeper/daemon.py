@@ -33,6 +33,7 @@ from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
+from sluice.web import shown
 
 HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
@@ -229,7 +230,7 @@ class KeeperDaemon:
         tree = StateTree()
         state = BeaconState.decode(data, fork_named(fork), PRESETS[spec.preset])
         if tree.load(state) != header.state_root:
-            raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
+            raise NotSentError(f"{shown(self.beacon.url)} sent a state that is not that of its header")
         return tree, state.genesis_time + child.slot * spec.seconds_per_slot
 
     def _abandon(self, entries: list[Entry]) -> Iterator[str]:
