@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 LONGEST_PAUSE: Final = 600.0
 """Seconds, between tries that fail."""
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 STALE_ROUNDS: Final = 10.0
 """After so many pauses without a round that went well a service is not ready."""
 
@@ -165,8 +166,10 @@ class Service:
             return
 
         def end(number: int, _: FrameType | None) -> None:
-            self.log.info("ending", signal=signal.Signals(number).name)
             self.stop()
+            for each in ENDINGS:  # a round can hang: the next one ends it at once, which loses nothing
+                signal.signal(each, signal.SIG_DFL)
+            self.log.info("ending after the round; once more ends at once", signal=signal.Signals(number).name)
 
-        signal.signal(signal.SIGINT, end)
-        signal.signal(signal.SIGTERM, end)
+        for each in ENDINGS:
+            signal.signal(each, end)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +140,32 @@ def test_failure_of_a_round_ends_nothing() -> None:
     assert service.status == "fine"
     assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "failed"}) == 1
     assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "good"}) == 1
+
+
+HANGS = """
+import time
+from sluice.daemon.service import Service
+
+def step():
+    print("begun", flush=True)
+    time.sleep(60)
+
+Service("test", step, pause=1).run()
+"""
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_a_round_that_hangs(second: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", HANGS], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGTERM)
+            assert "ending" in process.stdout.readline()
+            process.send_signal(second)
+            assert process.wait(10) == -second
+        finally:
+            process.kill()
 
 
 class Chain:
