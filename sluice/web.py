@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
+
+NO_URL: Final = "(no URL)"
 
 
 class TooLargeError(Exception):
@@ -20,8 +23,8 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "://"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return NO_URL
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else NO_URL
 
 
 def reason_of(error: httpx.HTTPError) -> str:

@@ -96,8 +96,8 @@ def test_beacon_errors_name_the_node_and_no_secret() -> None:
         (SECRET, "http://node:8545"),
         ("https://secret@[::1]:5052/", "https://[::1]:5052"),
         ("https://node?secret", "https://node"),
-        ("secret", "://"),
-        ("http://[secret", "://"),
+        ("secret", "(no URL)"),
+        ("http://[secret", "(no URL)"),
     ],
 )
 def test_url_is_shown_without_what_may_be_secret(url: str, words: str) -> None:
