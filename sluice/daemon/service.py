@@ -110,7 +110,7 @@ class Service:
                 raise OSError(f"{host}:{port} cannot be listened on: is the port taken?")
             time.sleep(0.01)
         self.port = server.servers[0].sockets[0].getsockname()[1]
-        self.log.info("listening", url=f"http://{host}:{self.port}")
+        self.log.info("listening", url=f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
         try:
             yield
         finally:
