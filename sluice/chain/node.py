@@ -259,7 +259,7 @@ def call(
 ) -> tuple[Any, ...]:
     """A view of a contract, e.g. ``call(node, vault, "rate()", returns=["uint256"])``."""
     answer = node.request("eth_call", _view(address, signature, arguments), _tag(block))
-    return decode(list(returns), bytes.fromhex(answer[2:]))
+    return _values(address, block, returns, answer)
 
 
 def call_many(
@@ -267,13 +267,19 @@ def call_many(
 ) -> list[tuple[Any, ...]]:
     """One view with arguments after arguments, in few requests."""
     answers = node.batch([("eth_call", _view(address, signature, each), "latest") for each in arguments])
-    return [decode(list(returns), bytes.fromhex(each[2:])) for each in answers]
+    return [_values(address, "latest", returns, each) for each in answers]
 
 
 def _view(address: str, signature: str, arguments: Sequence[Any]) -> dict[str, str]:
     types = signature[signature.index("(") + 1 : -1]
     data = keccak(text=signature)[:4] + encode(types.split(",") if types else [], arguments)
     return {"to": address, "data": "0x" + data.hex()}
+
+
+def _values(address: str, block: int | str, returns: Sequence[str], answer: str) -> tuple[Any, ...]:
+    if returns and answer == "0x":
+        raise NodeError("eth_call", 0, f"no contract at {address} on this chain, block {block}", None)
+    return decode(list(returns), bytes.fromhex(answer[2:]))
 
 
 def send(node: Node, transaction: dict[str, str], timeout: float = 10.0) -> dict[str, Any]:

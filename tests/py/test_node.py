@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,9 +10,10 @@ import httpx
 import pytest
 
 from sluice.beacon.client import BeaconClient, BeaconError, BeaconRefusedError
-from sluice.chain.node import HttpNode, NodeAnswerError, NodeUnavailableError, get_logs
+from sluice.chain.node import HttpNode, NodeAnswerError, NodeError, NodeUnavailableError, call, call_many, get_logs
 from sluice.web import shown
 
+ADDRESS = "0x" + "11" * 20
 SECRET = "http://user:word@node:8545/v3/secret?key=secret#secret"
 
 
@@ -78,7 +80,7 @@ def test_fewer_logs_are_asked_for_where_a_node_refuses_and_not_where_it_is_away(
 
     node = HttpNode("http://node", transport=httpx.MockTransport(counted))
     with pytest.raises(NodeUnavailableError):
-        get_logs(node, "0x" + "11" * 20, [bytes(32)], 0, 9_999)
+        get_logs(node, ADDRESS, [bytes(32)], 0, 9_999)
     assert asked == tries
 
 
@@ -102,3 +104,19 @@ def test_beacon_errors_name_the_node_and_no_secret() -> None:
 )
 def test_url_is_shown_without_what_may_be_secret(url: str, words: str) -> None:
     assert shown(url) == words
+
+
+def test_address_without_code_is_named() -> None:
+    """What the services begin with, and where a wrong ``oracle`` shows."""
+
+    def empty(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        answers = [{"id": each["id"], "result": "0x"} for each in ([asked] if isinstance(asked, dict) else asked)]
+        return httpx.Response(200, json=answers[0] if isinstance(asked, dict) else answers)
+
+    with HttpNode("http://node", transport=httpx.MockTransport(empty)) as node:
+        with pytest.raises(NodeError, match=f"no contract at {ADDRESS} on this chain"):
+            call(node, ADDRESS, "vault()", returns=["address"])
+        with pytest.raises(NodeError, match=f"no contract at {ADDRESS} on this chain"):
+            call_many(node, ADDRESS, "bondOf(uint256)", [[1]], ["uint256"])
+        assert call(node, ADDRESS, "sweep()") == ()
