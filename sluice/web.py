@@ -36,7 +36,9 @@ def reason_of(error: httpx.HTTPError) -> str:
 
 @dataclass(frozen=True)
 class Body:
-    """Of an answer. ``end`` is a time of the monotonic clock, ``limit`` in bytes."""
+    """Of an answer. ``end`` is a time of the monotonic clock, ``limit`` in bytes. Headers, which come before it, httpx
+    bounds in size alone: each read of them has its timeout, all together have no end.
+    """
 
     response: httpx.Response
     limit: int
