@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from eth_utils.address import is_address, to_checksum_address
@@ -33,8 +34,16 @@ def _several(value: object) -> object:
 
 
 def _url(value: str) -> str:
+    # the value may hold a key, so no error tells it
     if not value.startswith(("http://", "https://")):
-        raise ValueError("it does not begin with http:// or https://")  # the value may hold a key
+        raise ValueError("it does not begin with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        leads = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        leads = False
+    if not leads:
+        raise ValueError("it has no host, or a wrong port")
     return value.rstrip("/")
 
 

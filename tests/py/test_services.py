@@ -154,6 +154,13 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, words: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://", "http://:5052", "http://node:99999", "http://node:secret", "http://[::1"])
+def test_url_that_leads_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SLUICE_BEACON_URLS", url)
+    with pytest.raises(SettingsError, match=r"beacon_urls\.0 \(SLUICE_BEACON_URLS\): it has no host, or a wrong port"):
+        load(KeeperSettings, EXAMPLES / "keeper.yaml")
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(KeeperSettings, tmp_path / "absent.yaml")
