@@ -35,6 +35,7 @@ from sluice.beacon.answers import (
 )
 from sluice.beacon.containers import BlockHeader
 from sluice.units import Gwei, Slot
+from sluice.web import Body, TooLargeError, reason_of, shown
 
 JSON_LIMIT: Final = 64 << 20
 STATE_LIMIT: Final = 1 << 30
@@ -49,7 +50,7 @@ class BeaconError(Exception):
     def __init__(self, node: str, path: str, reason: str) -> None:
         self.node = node
         self.path = path
-        super().__init__(f"beacon node {node}: {path}: {reason}")
+        super().__init__(f"beacon node {shown(node)}: {path}: {reason}")
 
 
 class BeaconUnavailableError(BeaconError):
@@ -192,7 +193,8 @@ class BeaconClient:
         """The whole state as SSZ, written to ``sink`` as it comes."""
         path = f"/eth/v2/debug/beacon/states/{_id(state)}"
         with self._stream("GET", path, accept=SSZ, deadline=self._state_deadline, limit=self._state_limit) as answer:
-            fork, content_type = answer.headers.get(VERSION_HEADER), answer.headers.get("content-type", "")
+            headers = answer.response.headers
+            fork, content_type = headers.get(VERSION_HEADER), headers.get("content-type", "")
             if not content_type.startswith(SSZ) or not fork:
                 raise self._bad(path, f"no SSZ state but '{content_type}', fork '{fork}': does it serve /eth/v2/debug?")
             size = 0
@@ -296,19 +298,18 @@ class BeaconClient:
         limit: int,
         accept: str = "application/json",
         body: object = None,
-    ) -> Iterator["_Stream"]:
+    ) -> Iterator[Body]:
         end = time.monotonic() + deadline
         try:
             with self._client.stream(method, self.url + path, headers={"accept": accept}, json=body) as response:
-                stream = _Stream(self, path, response, limit, end)
+                answer = Body(response, limit, end)
                 if response.status_code >= 300:
-                    raise self._error(path, response.status_code, stream.excerpt())
-                yield stream
-        except httpx.TimeoutException as error:
-            raise BeaconUnavailableError(self.url, path, f"no answer in time ({type(error).__name__})") from error
+                    raise self._error(path, response.status_code, answer.excerpt())
+                yield answer
+        except TooLargeError as error:
+            raise self._bad(path, str(error)) from error
         except httpx.HTTPError as error:
-            reason = f"{error or type(error).__name__}; is it running, and is this its address?"
-            raise BeaconUnavailableError(self.url, path, reason) from error
+            raise BeaconUnavailableError(self.url, path, reason_of(error)) from error
 
     def _error(self, path: str, code: int, text: str) -> BeaconError:
         if code == NOT_FOUND:
@@ -319,40 +320,6 @@ class BeaconClient:
 
     def _bad(self, path: str, reason: str) -> BeaconAnswerError:
         return BeaconAnswerError(self.url, path, reason)
-
-
-class _Stream:
-    """A body that is read within its size and time."""
-
-    def __init__(self, client: BeaconClient, path: str, response: httpx.Response, limit: int, end: float) -> None:
-        self.headers = response.headers
-        self._node = client.url
-        self._path = path
-        self._response = response
-        self._limit = limit
-        self._end = end
-
-    def blocks(self) -> Iterator[bytes]:
-        size = 0
-        for block in self._response.iter_bytes():
-            size += len(block)
-            if size > self._limit:
-                raise BeaconAnswerError(self._node, self._path, f"more than {self._limit:,} bytes")
-            if time.monotonic() > self._end:
-                raise BeaconUnavailableError(self._node, self._path, f"not whole in time, after {size:,} bytes")
-            yield block
-
-    def excerpt(self, most: int = 300) -> str:
-        """The beginning of an error's text; its message where it has one."""
-        text = b""
-        for block in self.blocks():
-            text += block
-            if len(text) > 10 * most:
-                break
-        try:
-            return str(json.loads(text)["message"])[:most]
-        except (ValueError, KeyError, TypeError):
-            return text[:most].decode(errors="replace")
 
 
 _BYTES32: Final[TypeAdapter[bytes]] = TypeAdapter(Bytes32)

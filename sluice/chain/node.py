@@ -1,5 +1,6 @@
 """The execution node as the consensus side and the oracle use it: JSON-RPC, and anvil's cheat codes where named."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 
 from sluice.units import Timestamp, Wei
+from sluice.web import Body, TooLargeError, reason_of, shown
 
+LARGEST: Final = 128 << 20
+"""Bytes of an answer."""
 MOST_AT_ONCE: Final = 500
 """Calls in a batch; nodes refuse more than a thousand or so."""
 
@@ -46,6 +50,17 @@ class BlockNotFoundError(NodeError):
     """It has no such block: it is behind, or on another branch."""
 
 
+class NodeUnavailableError(httpx.HTTPError):
+    """It does not answer, or not in time. Of httpx's kind: who asks others over HTTP beside it can catch one."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"execution node {shown(uri)}: {reason}")
+
+
+class NodeAnswerError(NodeUnavailableError):
+    """What it sent is too large, or no answer. Where much was asked for, less may help."""
+
+
 class Node(Protocol):
     """Anything that takes JSON-RPC calls."""
 
@@ -53,11 +68,21 @@ class Node(Protocol):
 
 
 class HttpNode:
-    """JSON-RPC over HTTP with one connection."""
+    """JSON-RPC over HTTP with one connection. ``timeout`` is for one read, ``deadline`` for a whole answer."""
 
-    def __init__(self, uri: str, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        timeout: float = 60.0,
+        *,
+        deadline: float = 90.0,
+        limit: int = LARGEST,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.uri = uri
-        self._client = httpx.Client(timeout=timeout)
+        self._deadline = deadline
+        self._limit = limit
+        self._client = httpx.Client(timeout=timeout, transport=transport)
         self._ids = count(1)
 
     def request(self, method: str, *params: Any) -> Any:  # noqa: ANN401 - JSON
@@ -83,9 +108,22 @@ class HttpNode:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
     def _post(self, body: object) -> Any:  # noqa: ANN401 - JSON
-        response = self._client.post(self.uri, json=body)
-        response.raise_for_status()
-        return response.json()
+        end = time.monotonic() + self._deadline
+        try:
+            with self._client.stream("POST", self.uri, json=body) as response:
+                answer = Body(response, self._limit, end)
+                refused = f"{response.status_code}: {answer.excerpt()}" if response.status_code >= 300 else ""
+                text = b"" if refused else b"".join(answer.blocks())
+        except TooLargeError as error:
+            raise NodeAnswerError(self.uri, str(error)) from error
+        except httpx.HTTPError as error:
+            raise NodeUnavailableError(self.uri, reason_of(error)) from error
+        if refused:
+            raise NodeAnswerError(self.uri, refused)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise NodeAnswerError(self.uri, f"no JSON: {text[:80]!r}") from error
 
     def close(self) -> None:
         self._client.close()
@@ -164,7 +202,7 @@ def get_logs(node: Node, address: str, topics: Sequence[bytes], first: int, last
         query = {"address": address, "topics": [names], "fromBlock": hex(first), "toBlock": hex(end)}
         try:
             answer = node.request("eth_getLogs", query)
-        except (NodeError, httpx.HTTPStatusError):
+        except (NodeError, NodeAnswerError):
             if end - first < SMALLEST_LOG_RANGE:
                 raise
             size = (end - first + 1) // 2
@@ -221,7 +259,7 @@ def call(
 ) -> tuple[Any, ...]:
     """A view of a contract, e.g. ``call(node, vault, "rate()", returns=["uint256"])``."""
     answer = node.request("eth_call", _view(address, signature, arguments), _tag(block))
-    return decode(list(returns), bytes.fromhex(answer[2:]))
+    return _values(address, block, returns, answer)
 
 
 def call_many(
@@ -229,13 +267,19 @@ def call_many(
 ) -> list[tuple[Any, ...]]:
     """One view with arguments after arguments, in few requests."""
     answers = node.batch([("eth_call", _view(address, signature, each), "latest") for each in arguments])
-    return [decode(list(returns), bytes.fromhex(each[2:])) for each in answers]
+    return [_values(address, "latest", returns, each) for each in answers]
 
 
 def _view(address: str, signature: str, arguments: Sequence[Any]) -> dict[str, str]:
     types = signature[signature.index("(") + 1 : -1]
     data = keccak(text=signature)[:4] + encode(types.split(",") if types else [], arguments)
     return {"to": address, "data": "0x" + data.hex()}
+
+
+def _values(address: str, block: int | str, returns: Sequence[str], answer: str) -> tuple[Any, ...]:
+    if returns and answer == "0x":
+        raise NodeError("eth_call", 0, f"no contract at {address} on this chain, block {block}", None)
+    return decode(list(returns), bytes.fromhex(answer[2:]))
 
 
 def send(node: Node, transaction: dict[str, str], timeout: float = 10.0) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def up(
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
     except DevnetError as error:
-        raise click.ClickException(str(error)) from error
+        hint = "\nchoose other ports with --execution-port and --beacon-port" if "in use" in str(error) else ""
+        raise click.ClickException(f"{error}{hint}") from error
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -24,7 +24,13 @@ def keeper() -> None:
 @keeper.command(epilog=settings_help(KeeperSettings))
 @service_options
 def run(config: Path | None, once: bool) -> None:
-    """Do what is due, again and again. Without a key: show what would be done."""
+    """Do what is due, again and again. Without a key: show what would be done.
+
+    \b
+    Examples:
+      sluice keeper run --config keeper.yaml
+      sluice keeper run --config keeper.yaml --once
+    """
 
     def daemon() -> KeeperDaemon:
         settings = load(KeeperSettings, config)

@@ -25,7 +25,13 @@ def oracle() -> None:
 @oracle.command(epilog=settings_help(OracleSettings))
 @service_options
 def run(config: Path | None, once: bool) -> None:
-    """Build, sign, exchange and submit reports. Without a key: show what would be reported."""
+    """Build, sign, exchange and submit reports. Without a key: show what would be reported.
+
+    \b
+    Examples:
+      sluice oracle run --config oracle.yaml
+      sluice oracle run --config oracle.yaml --once
+    """
 
     def daemon() -> OracleDaemon:
         settings = load(OracleSettings, config)

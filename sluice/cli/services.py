@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
-import httpx
+from eth_account.signers.local import LocalAccount
 
-from sluice.chain.node import NodeError
+from sluice.chain.node import NodeError, NodeUnavailableError
 from sluice.daemon.keys import KeyFileError
+from sluice.daemon.nodes import WrongChainError, check_nodes
 from sluice.daemon.service import AlreadyRunningError, Service, configure_logs, sole
 from sluice.daemon.settings import ServiceSettings, SettingsError, described, load
+from sluice.oracle.views import Contracts
 
 __all__ = ["load", "run_service", "service_options", "settings_help"]
 
@@ -21,6 +23,10 @@ class Daemon(Protocol):
     def settings(self) -> ServiceSettings: ...
     @property
     def service(self) -> Service: ...
+    @property
+    def contracts(self) -> Contracts: ...
+    @property
+    def key(self) -> LocalAccount | None: ...
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -43,13 +49,16 @@ def run_service(make: Callable[[], Daemon], *, once: bool) -> None:
     """Until it is stopped. Errors that a person can mend are one line."""
     try:
         daemon = make()
-        settings, service = daemon.settings, daemon.service
+        settings, service, contracts = daemon.settings, daemon.service, daemon.contracts
         configure_logs(settings.log_format, settings.log_level)
+        key = daemon.key.address if daemon.key else "dry: no key_file"
+        service.log.info("starting", chain_id=contracts.chain_id, oracle=contracts.oracle, key=key)
+        check_nodes(settings, contracts, service.log)
         with sole(settings.state_dir), service.serving(settings.host, settings.port):
             good = service.run(once=once)
             click.echo(service.status, err=True)
-    except (SettingsError, KeyFileError, AlreadyRunningError, OSError) as error:
+    except (SettingsError, KeyFileError, AlreadyRunningError, WrongChainError, NodeUnavailableError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    except (httpx.HTTPError, NodeError) as error:
-        raise click.ClickException(f"the execution node does not answer: {error}") from error
+    except NodeError as error:
+        raise click.ClickException(f"the first of execution_urls: {error}") from error
     sys.exit(0 if good or not once else 1)

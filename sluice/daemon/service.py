@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 LONGEST_PAUSE: Final = 600.0
 """Seconds, between tries that fail."""
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 STALE_ROUNDS: Final = 10.0
 """After so many pauses without a round that went well a service is not ready."""
 
@@ -109,7 +110,7 @@ class Service:
                 raise OSError(f"{host}:{port} cannot be listened on: is the port taken?")
             time.sleep(0.01)
         self.port = server.servers[0].sockets[0].getsockname()[1]
-        self.log.info("listening", url=f"http://{host}:{self.port}")
+        self.log.info("listening", url=f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}")
         try:
             yield
         finally:
@@ -165,8 +166,10 @@ class Service:
             return
 
         def end(number: int, _: FrameType | None) -> None:
-            self.log.info("ending", signal=signal.Signals(number).name)
             self.stop()
+            for each in ENDINGS:  # a round can hang: the next one ends it at once, which loses nothing
+                signal.signal(each, signal.SIG_DFL)
+            self.log.info("ending after the round; once more ends at once", signal=signal.Signals(number).name)
 
-        signal.signal(signal.SIGINT, end)
-        signal.signal(signal.SIGTERM, end)
+        for each in ENDINGS:
+            signal.signal(each, end)

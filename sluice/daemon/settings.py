@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from eth_utils.address import is_address, to_checksum_address
@@ -11,17 +12,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 PREFIX: Final = "SLUICE_"
-OTHERS: Final = ("SLUICE_ROOT", "SLUICE_TEST_")
-"""Beginnings of variables that are no settings: of the project's own shell, and of its tests."""
+OTHERS: Final = ("SLUICE_ROOT", "SLUICE_RPC", "SLUICE_BEACON", "SLUICE_DEVNET_URL")
+"""Variables that are no settings: of the project's own shell, of `sluice operator` and `sluice devnet`."""
+OF_TESTS: Final = "SLUICE_TEST_"
 
 
 class SettingsError(Exception):
     """What is wrong, field by field."""
 
 
-def _address(value: str) -> str:
-    if not is_address(value):
-        raise ValueError(f"'{value}' is not an address")
+def _address(value: object) -> str:
+    if not (isinstance(value, str) and is_address(value)):
+        number = isinstance(value, int)
+        raise ValueError("YAML reads a number: put it in quotes" if number else f"'{value}' is not an address")
     return str(to_checksum_address(value))
 
 
@@ -31,12 +34,26 @@ def _several(value: object) -> object:
 
 
 def _url(value: str) -> str:
+    # the value may hold a key, so no error tells it
     if not value.startswith(("http://", "https://")):
-        raise ValueError(f"'{value}' does not begin with http:// or https://")
+        raise ValueError("it does not begin with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        leads = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        leads = False
+    if not leads:
+        raise ValueError("it has no host, or a wrong port")
     return value.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+def _one(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) > 1:
+        raise ValueError("one: a keeper asks no second node")
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
 
 
 def _listen(value: str) -> str:
@@ -49,6 +66,7 @@ def _listen(value: str) -> str:
 Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]
 Urls = Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_several)]
+OneUrl = Annotated[Urls, AfterValidator(_one)]
 Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_several)]
 
 
@@ -88,7 +106,7 @@ class ServiceSettings(BaseSettings):
 
     @property
     def host(self) -> str:
-        return self.listen.rpartition(":")[0]
+        return self.listen.rpartition(":")[0].strip("[]")
 
     @property
     def port(self) -> int:
@@ -106,14 +124,22 @@ def load(kind: type[_S], path: Path | None) -> _S:
             given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except OSError as error:
             raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{path} is not UTF-8") from error
         except yaml.YAMLError as error:
             raise SettingsError(f"{path} is not YAML: {error}") from error
         if not isinstance(given, dict):
             raise SettingsError(f"{path} holds no fields")
+        for name in given:
+            if not isinstance(name, str):
+                raise SettingsError(f"{path}: {name} is not the name of a setting")
     unknown = sorted(
         name
         for name in os.environ
-        if name.startswith(PREFIX) and not name.startswith(OTHERS) and _field(name) not in kind.model_fields
+        if name.startswith(PREFIX)
+        and name not in OTHERS
+        and not name.startswith(OF_TESTS)
+        and _field(name) not in kind.model_fields
     )
     if unknown:
         raise SettingsError(f"no such setting: {', '.join(unknown)}. `--help` lists them all")

@@ -11,12 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, NodeError
+from sluice.chain.node import HttpNode, NodeError, NodeUnavailableError
 from sluice.devnet.controls import Controls, Status
 from sluice.devnet.genesis import dev_accounts, execution_genesis
 from sluice.devnet.processes import NODE_SIDE, ROOT, DevnetError, Process, check_node_side, find_tool, free_ports
@@ -281,6 +280,6 @@ def answers(url: str) -> bool | None:
     try:
         with HttpNode(url, timeout=5.0) as node:
             node.request("eth_chainId")
-    except (httpx.HTTPError, NodeError):
+    except (NodeUnavailableError, NodeError):
         return None
     return True

@@ -27,12 +27,13 @@ from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
-from sluice.daemon.settings import ServiceSettings
+from sluice.daemon.settings import OneUrl, ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
+from sluice.web import shown
 
 HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
@@ -49,6 +50,8 @@ MARGIN: Final = 200
 class KeeperSettings(ServiceSettings):
     """Of ``sluice keeper run``."""
 
+    execution_urls: OneUrl = Field(min_length=1, description="JSON-RPC of an execution node, one")
+    beacon_urls: OneUrl = Field(min_length=1, description="Beacon API of a consensus node, one")
     sweep_ether: float = Field(0.1, ge=0, description="Least ether in the gateway that is worth a sweep")
     top_up_ether: int = Field(32, ge=1, description="Least ether in the buffer that is worth a top-up")
     part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
@@ -229,7 +232,7 @@ class KeeperDaemon:
         tree = StateTree()
         state = BeaconState.decode(data, fork_named(fork), PRESETS[spec.preset])
         if tree.load(state) != header.state_root:
-            raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
+            raise NotSentError(f"{shown(self.beacon.url)} sent a state that is not that of its header")
         return tree, state.genesis_time + child.slot * spec.seconds_per_slot
 
     def _abandon(self, entries: list[Entry]) -> Iterator[str]:

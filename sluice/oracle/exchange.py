@@ -26,6 +26,7 @@ from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, SignatureError, SignedReport, recover, to_full
 from sluice.oracle.tree import Leaves
 from sluice.units import Gwei, Slot, Wei
+from sluice.web import shown
 
 LARGEST: Final = 16_384
 """Bytes of a posted body."""
@@ -262,7 +263,8 @@ class Peers:
         def ask(url: str) -> None:
             text = b""
             with self._client.stream("GET", f"{url}/signatures/{slot}") as answer:
-                answer.raise_for_status()
+                if not answer.is_success:
+                    raise ValueError(f"status {answer.status_code}")
                 for part in answer.iter_bytes():
                     text += part
                     if len(text) > 64 * LARGEST:
@@ -279,13 +281,13 @@ class Peers:
             try:
                 ask(url)
             except Exception as error:  # noqa: BLE001 - whatever a peer sends, it must not end a round
-                self.log.debug("peer failed", url=url, error=f"{type(error).__name__}: {error}")
+                self.log.debug("peer failed", url=shown(url), error=f"{type(error).__name__}: {error}")
 
         started = []
         for url in self.urls:
             before = self._asking.get(url)
             if before is not None and before.is_alive():
-                self.log.info("peer hangs", url=url)
+                self.log.info("peer hangs", url=shown(url))
                 continue
             self._asking[url] = thread = threading.Thread(target=guarded, args=(url,), daemon=True)
             thread.start()

@@ -25,6 +25,7 @@ from sluice.oracle.registry import DisagreementError, Ours, Registry
 from sluice.oracle.report import ConsensusView
 from sluice.oracle.tree import PREPARATION, Deposit, Leaves, SumTree
 from sluice.units import Gwei, Slot, Timestamp, wei_to_gwei_down
+from sluice.web import shown
 
 MAX_MISSED_SLOTS: Final = 64
 """As the contract: behind a reference slot after which more are missed there is no report."""
@@ -182,7 +183,7 @@ class BeaconLayer:
         found = [self._newest(beacon, slot) for beacon in self._beacons]
         roots = {each.root for each in found}
         if len(roots) != 1:
-            names = ", ".join(f"{b.url}: 0x{h.root.hex()}" for b, h in zip(self._beacons, found, strict=True))
+            names = ", ".join(f"{shown(b.url)}: 0x{h.root.hex()}" for b, h in zip(self._beacons, found, strict=True))
             raise DisagreementError(f"beacon nodes have different blocks at slot {slot}: {names}")
         self.timing.measure("headers", start)
         return found[0]
@@ -193,7 +194,7 @@ class BeaconLayer:
                 return header
             if slot == back:
                 break
-        raise DisagreementError(f"{beacon.url} has no block in the {MAX_MISSED_SLOTS} slots up to {slot}")
+        raise DisagreementError(f"{shown(beacon.url)} has no block in the {MAX_MISSED_SLOTS} slots up to {slot}")
 
     def _state(self, header: Header) -> BeaconState:
         """From the first node that sends the right one."""
@@ -211,12 +212,12 @@ class BeaconLayer:
                 state = BeaconState.decode(data, fork_named(fork), self._preset())
                 root = self._tree.load(state)
             except ValueError as error:
-                troubles.append(f"{beacon.url}: {error}")
+                troubles.append(f"{shown(beacon.url)}: {error}")
                 continue
             self.timing.measure("state root", start)
             if root == header.state_root:
                 return state
-            troubles.append(f"{beacon.url}: root 0x{root.hex()} instead of 0x{header.state_root.hex()}")
+            troubles.append(f"{shown(beacon.url)}: root 0x{root.hex()} instead of 0x{header.state_root.hex()}")
         raise WrongStateError(f"no node sent the state of slot {header.slot}: " + "; ".join(troubles))
 
     def _stamp(self, slot: Slot, state: BeaconState) -> Stamp:

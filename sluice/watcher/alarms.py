@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
 from eth_abi.exceptions import DecodingError
 
-from sluice.chain.node import HttpNode, NodeError, call, call_many, get_block
+from sluice.chain.node import HttpNode, NodeError, NodeUnavailableError, call, call_many, get_block
 from sluice.oracle.views import Contracts
 
 HOUR: Final = 3_600
@@ -91,7 +90,7 @@ def _price_alarms(node: HttpNode, contracts: Contracts, feed: str, now: int, bou
     try:
         (decimals,) = call(node, feed, "decimals()", returns=["uint8"])
         _, answer, _, updated, _ = call(node, feed, "latestRoundData()", returns=ROUND)
-    except (NodeError, DecodingError, httpx.HTTPError) as error:
+    except (NodeError, DecodingError, NodeUnavailableError) as error:
         return [("no price", f"no price of {feed}: {error}")]
     if answer <= 0 or not 0 <= now - updated <= bounds.price_hours * HOUR:
         return [("no price", f"no price of {feed}: {answer} at {updated}")]

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 from pydantic import Field
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, Log, LogCursor, NodeError, call, get_block
+from sluice.chain.node import HttpNode, Log, LogCursor, NodeError, NodeUnavailableError, call, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, ServiceSettings, Urls
@@ -33,6 +33,7 @@ from sluice.units import Gwei, Slot, Wei
 from sluice.watcher.alarms import KINDS, Bounds, find_alarms
 from sluice.watcher.docket import Docket
 from sluice.watcher.lies import Lie, StateProver, find_lie, signatures_in
+from sluice.web import Body, shown
 
 ACCEPTED: Final = keccak(text=f"ReportAccepted(bytes32,uint256,{REPORT_TUPLE},int256)")
 SIGNER_OF: Final = "signerOf(bytes32,bytes)"
@@ -195,7 +196,7 @@ class WatchDaemon:
             return Verdict(f"{what}; it was challenged: the oracle is halted")
         try:
             return self._challenge(what, lie, accepted, digest)
-        except (NotSentError, NodeError, httpx.HTTPError) as error:
+        except (NotSentError, NodeError, NodeUnavailableError) as error:
             return Verdict(f"{what}; NOT CHALLENGED: {error}", is_settled=False)
 
     def _challenge(self, what: str, lie: Lie, accepted: Accepted, digest: bytes) -> Verdict:
@@ -284,17 +285,15 @@ class WatchDaemon:
                 if SumTree(leaves).root == report.balances_root:
                     return leaves
             except Exception as error:  # noqa: BLE001 - whatever a liar sends, the next one is asked
-                self.log.info("no leaves", url=url, error=f"{type(error).__name__}: {error}")
+                self.log.info("no leaves", url=shown(url), error=f"{type(error).__name__}: {error}")
         return None
 
     def _fetch(self, url: str) -> dict[str, Any]:
-        text, end = bytearray(), time.monotonic() + DEADLINE
+        end = time.monotonic() + DEADLINE
         with httpx.stream("GET", url, timeout=10) as answer:
-            answer.raise_for_status()
-            for part in answer.iter_bytes():
-                text += part
-                if len(text) > LARGEST or time.monotonic() > end:
-                    raise ValueError(f"not whole within {LARGEST:,} bytes and {DEADLINE:.0f} s")
+            if not answer.is_success:
+                raise ValueError(f"status {answer.status_code}")
+            text = b"".join(Body(answer, LARGEST, end).blocks())
         found: dict[str, Any] = json.loads(text)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,17 @@ def test_up_ends_with_an_error_when_a_half_dies(up: tuple[subprocess.Popen[str],
     assert process.stderr is not None
     assert "consensus has ended (exit -9)" in process.stderr.read()
     assert all_gone(list(found["processes"].values()))
+
+
+@pytest.mark.parametrize("option", ["--execution-port", "--beacon-port"])
+def test_port_that_is_taken_says_how_to_choose_another(option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"--execution-port": "0", "--beacon-port": "0"} | {option: str(taken.getsockname()[1])}
+        answer = run("up", "--manual", *(word for pair in ports.items() for word in pair))
+    assert answer.returncode == 1
+    assert answer.stderr.endswith("choose other ports with --execution-port and --beacon-port\n")
 
 
 def test_status_and_advance(devnet: Devnet) -> None:

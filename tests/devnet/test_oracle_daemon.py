@@ -619,7 +619,7 @@ def test_service_shows_itself_and_stops_when_told(world: World, tmp_path: Path, 
         ({"SLUICE_POL_SECONDS": "1"}, "no such setting: SLUICE_POL_SECONDS"),
         ({"SLUICE_PASSWORD_FILE": "/nowhere"}, "/nowhere cannot be read"),
         ({"SLUICE_PASSWORD_FILE": __file__}, "does not open with the password"),
-        ({"SLUICE_EXECUTION_URLS": "http://127.0.0.1:1"}, "the execution node does not answer"),
+        ({"SLUICE_EXECUTION_URLS": "http://127.0.0.1:1/k"}, "execution node http://127.0.0.1:1: [Errno 111]"),
         ({"SLUICE_BEACON_URLS": "ftp://x"}, "does not begin with http:// or https://"),
     ],
 )
@@ -631,6 +631,23 @@ def test_wrong_settings_are_named(
     assert run.returncode == 1
     assert words in output
     assert "Traceback" not in output
+
+
+def test_beacon_node_of_another_chain_ends_the_start(world: World, tmp_path: Path, keystore: tuple[Path, Path]) -> None:
+    def older(path: str, _: bytes, answer: bytes) -> bytes:
+        if not path.endswith("/genesis"):
+            return answer
+        return json.dumps({"data": json.loads(answer)["data"] | {"genesis_time": "5"}}).encode()
+
+    with altered(world.devnet.beacon_url, older) as liar:
+        run = process(world, tmp_path, keystore, SLUICE_BEACON_URLS=liar, SLUICE_LOG_FORMAT="json")
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    words = f"its genesis time is 5, that of the contracts {world.devnet.genesis_time}"
+    assert f"beacon node {liar} is of another chain: {words}" in output
+    start = json.loads(output.splitlines()[0])
+    assert start["key"] == account(19).address
+    assert (start["oracle"], start["chain_id"]) == (world.protocol.contracts.oracle, world.devnet.settings.chain_id)
 
 
 def test_journal_refuses_a_second_report(tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
-from sluice.chain.node import HttpNode
+from sluice.chain.node import HttpNode, NodeUnavailableError
 from sluice.chain.system_contracts import system_contracts
 
 DEV = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -28,7 +26,7 @@ def running_anvil(*options: str) -> Iterator[HttpNode]:
                 try:
                     node.request("eth_chainId")
                     break
-                except httpx.TransportError:
+                except NodeUnavailableError:
                     time.sleep(0.05)
             for address, contract in system_contracts().items():
                 if node.request("eth_getCode", address, "latest") != "0x":

@@ -5,6 +5,9 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from sluice.cli.main import cli
 from sluice.daemon.keys import KeyFileError, load_key
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import AlreadyRunningError, Service, sole
-from sluice.daemon.settings import ServiceSettings, SettingsError, load
+from sluice.daemon.settings import ServiceSettings, SettingsError, described, load
 from sluice.keeper.daemon import KeeperSettings
 from sluice.oracle.daemon import OracleSettings
 from sluice.watcher.daemon import WatchSettings
@@ -55,7 +58,20 @@ def test_units_run_commands_that_there_are(name: str, words: list[str]) -> None:
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(EXAMPLES / f"sluice-{name}.service")
     assert unit["Service"]["ExecStart"].split()[1:] == [*words, "--config", f"/etc/sluice/{name}.yaml"]
-    assert CliRunner().invoke(cli, [*words, "--help"]).exit_code == 0
+    shown = CliRunner().invoke(cli, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert f"Examples:\n    sluice {' '.join(words)} --config {name}.yaml" in shown.output
+
+
+@pytest.mark.parametrize("name", ["oracle", "keeper", "watch"])
+def test_units_load_both_secrets_of_their_settings(name: str) -> None:
+    """The unit's user is made at its start, so it can own neither file."""
+    unit = (EXAMPLES / f"sluice-{name}.service").read_text()
+    given = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    loaded = dict(re.findall(r"^LoadCredential=(\w+):(.*)$", unit, re.MULTILINE))
+    assert loaded == {"key": f"/etc/sluice/{name}-key.json", "password": f"/etc/sluice/{name}-password"}
+    folder = f"/run/credentials/sluice-{name}.service"
+    assert (given["key_file"], given["password_file"]) == (f"{folder}/key", f"{folder}/password")
 
 
 def test_container_runs_a_command_that_there_is() -> None:
@@ -75,8 +91,36 @@ def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert load(KeeperSettings, file).max_fee_gwei == 7
     monkeypatch.setenv("SLUICE_MAX_FEE_GWEI", "9")
     monkeypatch.setenv("SLUICE_BEACON_URLS", "http://a, http://b/")
-    found = load(KeeperSettings, file)
+    monkeypatch.setenv("SLUICE_EXECUTION_URLS", "http://c")
+    found = load(WatchSettings, file)
     assert (found.max_fee_gwei, found.beacon_urls) == (9, ("http://a", "http://b"))
+
+
+@pytest.mark.parametrize("name", ["SLUICE_EXECUTION_URLS", "SLUICE_BEACON_URLS"])
+def test_keeper_takes_one_node_of_each(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://a,http://b")
+    with pytest.raises(SettingsError, match=rf"\({name}\): one: a keeper asks no second node"):
+        load(KeeperSettings, EXAMPLES / "keeper.yaml")
+    text = described(KeeperSettings)
+    assert "at least one" not in text
+    assert text.count("node, one\n") == 2
+
+
+def test_variables_of_other_commands_are_no_settings_and_typing_errors_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("SLUICE_RPC", "SLUICE_BEACON", "SLUICE_DEVNET_URL", "SLUICE_ROOT", "SLUICE_TEST_ANY"):
+        monkeypatch.setenv(name, "http://a")
+    assert load(KeeperSettings, EXAMPLES / "keeper.yaml").beacon_urls == ("http://127.0.0.1:5052",)
+    monkeypatch.setenv("SLUICE_BEACON_URL", "http://a")
+    with pytest.raises(SettingsError, match="no such setting: SLUICE_BEACON_URL"):
+        load(KeeperSettings, EXAMPLES / "keeper.yaml")
+
+
+def test_address_of_version_6_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_LISTEN", "[::1]:9400")
+    found = load(KeeperSettings, EXAMPLES / "keeper.yaml")
+    assert (found.host, found.port) == ("::1", 9400)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +130,17 @@ def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.Mo
         ("- 1", "holds no fields"),
         ("oracle: 5", "state_dir (SLUICE_STATE_DIR): Field required"),
         ("nothing: 5", "nothing (SLUICE_NOTHING): Extra inputs are not permitted"),
+        (
+            "oracle: 0x00000000000000000000000000000000000000Ff",
+            "oracle (SLUICE_ORACLE): YAML reads a number: put it in quotes",
+        ),
+        ("oracle: 0x12", "oracle (SLUICE_ORACLE): YAML reads a number: put it in quotes"),
+        ("oracle: '0x12'", "oracle (SLUICE_ORACLE): '0x12' is not an address"),
+        ("5: 5", "5 is not the name of a setting"),
+        (
+            "beacon_urls: ['ws://node/secret']",
+            "beacon_urls.0 (SLUICE_BEACON_URLS): it does not begin with http:// or https://",
+        ),
         ("listen: foo", "listen (SLUICE_LISTEN): 'foo' is not host:port"),
         ("listen: 127.0.0.1:99999", "listen (SLUICE_LISTEN): '127.0.0.1:99999' is not host:port"),
     ],
@@ -96,8 +151,23 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(KeeperSettings, file)
     assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://:5052", "http://node:99999", "http://node:secret", "http://[::1"])
+def test_url_that_leads_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SLUICE_BEACON_URLS", url)
+    with pytest.raises(SettingsError, match=r"beacon_urls\.0 \(SLUICE_BEACON_URLS\): it has no host, or a wrong port"):
+        load(KeeperSettings, EXAMPLES / "keeper.yaml")
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(KeeperSettings, tmp_path / "absent.yaml")
+    file = tmp_path / "a.yaml"
+    file.write_bytes(b"log_level: \xff")
+    with pytest.raises(SettingsError, match=r"a\.yaml is not UTF-8"):
+        load(KeeperSettings, file)
 
 
 def test_key_opens_with_its_password_alone(tmp_path: Path) -> None:
@@ -113,6 +183,35 @@ def test_key_opens_with_its_password_alone(tmp_path: Path) -> None:
         load_key(key, password)
     with pytest.raises(KeyFileError, match="cannot be read"):
         load_key(tmp_path / "absent", password)
+
+
+@pytest.mark.parametrize(
+    ("keystore", "words"),
+    [
+        ({"version": 4, "crypto": {}, "pubkey": "00"}, "is a keystore of version 4, which holds a validator's key"),
+        ({"version": 1, "crypto": {}}, "is a keystore of version 1; version 3 is needed"),
+        ([], "is no keystore"),
+        ({"address": "00"}, "is no keystore"),
+    ],
+)
+def test_keystore_of_another_kind_is_refused(tmp_path: Path, keystore: Any, words: str) -> None:
+    key, password = tmp_path / "key.json", tmp_path / "password"
+    key.write_text(json.dumps(keystore))
+    password.write_text("right")
+    with pytest.raises(KeyFileError, match=re.escape(f"{key} {words}")):
+        load_key(key, password)
+
+
+def test_password_that_is_no_text_is_named(tmp_path: Path) -> None:
+    key, password = tmp_path / "key.json", tmp_path / "password"
+    key.write_text(json.dumps(Account.encrypt(KEY.key, "right", kdf="pbkdf2", iterations=10)))
+    password.write_bytes(b"\xff")
+    with pytest.raises(KeyFileError, match=re.escape(f"{password} is not UTF-8")):
+        load_key(key, password)
+    password.write_text("right")
+    key.write_bytes(b"\xff")
+    with pytest.raises(KeyFileError, match=re.escape(f"{key} is not UTF-8")):
+        load_key(key, password)
 
 
 def test_one_process_in_one_folder(tmp_path: Path) -> None:
@@ -137,6 +236,32 @@ def test_failure_of_a_round_ends_nothing() -> None:
     assert service.status == "fine"
     assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "failed"}) == 1
     assert service.metrics.get_sample_value("sluice_rounds_total", {"result": "good"}) == 1
+
+
+HANGS = """
+import time
+from sluice.daemon.service import Service
+
+def step():
+    print("begun", flush=True)
+    time.sleep(60)
+
+Service("test", step, pause=1).run()
+"""
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_a_round_that_hangs(second: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", HANGS], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGTERM)
+            assert "ending" in process.stdout.readline()
+            process.send_signal(second)
+            assert process.wait(10) == -second
+        finally:
+            process.kill()
 
 
 class Chain:
