@@ -89,6 +89,8 @@ class KeeperDaemon:
     _pubkeys: dict[bytes, bytes] = field(default_factory=dict)
     _deposits: LogCursor = field(init=False)
     _changes: LogCursor = field(init=False)
+    _tree: StateTree | None = None
+    """Of the state that was proven from last, while something is due in it."""
 
     @classmethod
     def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
@@ -186,14 +188,20 @@ class KeeperDaemon:
     # --- Proofs ---
 
     def _prove(self, entries: list[Entry]) -> Iterator[str]:
-        due = [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
+        due = self._final(
+            [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
+        )
         if not due:
+            self._tree = None
+            return
+        if self.key is None:  # no state is needed to say so
+            yield from (f"would do: {what}" for _, what in due)
             return
         tree, timestamp = self._anchor()
         for each, what in due:
             found = indices(tree.state, each.pubkey)
             if not found:
-                continue  # not in a final state yet
+                continue
             proof = proofs.validator_proof(tree, found[0])
             if proof_due(replace_seen(each, proof), self.contracts.credentials) != what:
                 continue
@@ -209,8 +217,19 @@ class KeeperDaemon:
                 signature = f"{what}({PROOF},bytes32,bytes32[])"
             yield from self._send(what, self.contracts.manager, signature, arguments)
 
+    def _final(self, due: list[tuple[Entry, str]]) -> list[tuple[Entry, str]]:
+        """What is due in the newest final state, too. Its validators are asked for before all of it is."""
+        if not due:
+            return []
+        final = {each.pubkey: each for each in self.beacon.validators("finalized", [each.pubkey for each, _ in due])}
+        return [
+            (each, what)
+            for each, what in due
+            if proof_due(replace(each, seen=final.get(each.pubkey)), self.contracts.credentials) == what
+        ]
+
     def _anchor(self) -> tuple[StateTree, int]:
-        """The state of the newest final block that has a child, and the child's time: there its root is published."""
+        """The state of the newest final block, and its child's time: there its root is published."""
         header = self.beacon.header("finalized")
         slot = header.slot
         head = self.beacon.header("head").slot
@@ -224,13 +243,15 @@ class KeeperDaemon:
         )
         if child is None:
             raise NotSentError("the final block has no child yet")
-        data, fork = self.beacon.state(slot, self.settings.state_dir)
-        spec = self.beacon.spec()
-        tree = StateTree()
-        state = BeaconState.decode(data, fork_named(fork), PRESETS[spec.preset])
-        if tree.load(state) != header.state_root:
-            raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
-        return tree, state.genesis_time + child.slot * spec.seconds_per_slot
+        if self._tree is None or self._tree.root != header.state_root:
+            self._tree = None  # no two at a time
+            data, fork = self.beacon.state(slot, self.settings.state_dir)
+            tree = StateTree()
+            state = BeaconState.decode(data, fork_named(fork), PRESETS[self.beacon.spec().preset])
+            if tree.load(state) != header.state_root:
+                raise NotSentError(f"{self.beacon.url} sent a state that is not that of its header")
+            self._tree = tree
+        return self._tree, self.contracts.time_of(child.slot)
 
     def _abandon(self, entries: list[Entry]) -> Iterator[str]:
         """Preparations that nobody could prove in time, unless their deposit still waits in the consensus layer."""
@@ -378,7 +399,7 @@ class KeeperDaemon:
         types = split_types(signature)
         data = keccak(text=signature)[:4] + encode(types, arguments)
         if self.key is None:
-            yield f"would have {what}"
+            yield f"would do: {what}"
             return
         sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
