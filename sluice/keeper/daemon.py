@@ -39,7 +39,7 @@ RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
 PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
 DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
 KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
-PREPARED, PROVEN, ASKED, EXITING = 1, 2, 3, 4
+PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
 MARGIN: Final = 200
@@ -201,7 +201,7 @@ class KeeperDaemon:
         for each, what in due:
             found = indices(tree.state, each.pubkey)
             if not found:
-                continue
+                continue  # where its slot is missed, a final block's state is older than that of the checkpoint
             proof = proofs.validator_proof(tree, found[0])
             if proof_due(replace_seen(each, proof), self.contracts.credentials) != what:
                 continue
@@ -353,7 +353,8 @@ class KeeperDaemon:
 
     def _entries(self) -> list[Entry]:
         ours = self._ours()
-        keys = [*ours.pubkeys, *(key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)]
+        prepared = (key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)
+        keys = [*ours.pubkeys, *prepared, *ours.abandoned]
         seen = {each.pubkey: each for each in self.beacon.validators("head", keys)} if keys else {}
         known = call_many(self.node, self.contracts.manager, "validator(bytes)", [[key] for key in keys], [VALIDATOR])
         pending: Counts[int] = Counts()
@@ -439,8 +440,11 @@ def proof_due(entry: Entry, credentials: bytes) -> str | None:
     if seen is None:
         return None
     record = seen.validator
+    is_ours = record.withdrawal_credentials == credentials
     if entry.phase == PREPARED:
-        return "prove" if record.withdrawal_credentials == credentials else "refuse"
+        return "prove" if is_ours else "refuse"
+    if entry.phase == ABANDONED:
+        return "prove" if is_ours else None
     if entry.phase not in (PROVEN, ASKED, EXITING):
         return None
     if record.slashed and not entry.slashed:
