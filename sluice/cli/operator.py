@@ -69,6 +69,16 @@ NUMBER = click.argument("number", type=click.IntRange(1))
 BEACON = click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
 
 
+class StoppedError(click.ClickException):
+    """By Ctrl-C, behind a transaction."""
+
+    exit_code = 130
+
+
+def tell_sent(transaction: str) -> None:
+    click.echo(f"sent {transaction}, waiting for its block", err=True)
+
+
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that find the contracts; errors that can be mended are one line."""
 
@@ -93,7 +103,15 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
 def signing(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(operators: Operators, key_file: Path, password_file: Path, max_fee_gwei: int, **more: Any) -> Any:  # noqa: ANN401
         key = load_key(key_file, password_file)
-        return command(operators, Sender(operators.node, key, max_fee_gwei * 10**9, 180.0), **more)
+        sender = Sender(operators.node, key, max_fee_gwei * 10**9, 180.0, tell=tell_sent)
+        try:
+            return command(operators, sender, **more)
+        except KeyboardInterrupt as error:
+            if not sender.sent:
+                raise
+            raise StoppedError(
+                f"stopped; {', '.join(sender.sent)} may still get into a block: look before you run this again"
+            ) from error
 
     run = update_wrapper(run, command)
     path = click.Path(path_type=Path, dir_okay=False)

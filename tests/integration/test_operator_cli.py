@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sluice.cli.main import cli
+from sluice.daemon.sender import Sender
 from sluice.units import ether
 from tests.protocol import Protocol
 
@@ -31,9 +33,9 @@ def operate(protocol: Protocol, tmp_path: Path) -> Operate:
     }
 
     def run(command: str) -> str:
-        result = CliRunner().invoke(cli, ["operator", *command.split()], env=environment)
-        assert (result.exit_code != 0) == ("Error: " in result.output), result.output
-        return result.output
+        result = CliRunner(mix_stderr=False).invoke(cli, ["operator", *command.split()], env=environment)
+        assert (result.exit_code != 0) == ("Error: " in result.stderr), result.stderr
+        return result.stderr if result.exit_code else result.stdout
 
     return run
 
@@ -63,6 +65,25 @@ def test_registering_twice_is_asked_for_by_name(protocol: Protocol, operate: Ope
     assert f"{protocol.actors.other.address} manages operator 1 already; --another registers one more" in again
     assert protocol.registry.count() == 1
     assert operate(f"register --rewards {rewards} --another").startswith("operator 2: ")
+
+
+def test_who_stops_it_learns_what_may_still_happen(
+    protocol: Protocol, operate: Operate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run would pay twice."""
+    operate(f"register --rewards {protocol.actors.treasury.address}")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "_receipt", stop)
+        said = operate("bond 1 --ether 1")
+    sent = re.findall(r"sent (0x[0-9a-f]{64}), waiting for its block\n", said)
+    assert len(sent) == 1
+    assert said.endswith(f"Error: stopped; {sent[0]} may still get into a block: look before you run this again\n")
+    ape.chain.mine()
+    assert protocol.bonds.bondOf(1).shares == ether(1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,26 @@ def test_transaction_that_is_stuck_is_replaced_by_a_dearer_one() -> None:
     chain = Chain(mined_after=3)
     sender(chain).send(TO, b"")
     assert len(chain.sent) == 3
+
+
+def test_every_transaction_is_told_when_it_has_left() -> None:
+    """Also to whoever is interrupted while the node is asked: it may have it."""
+    chain, told = Chain(mined_after=2), []
+    each = replace(sender(chain), tell=told.append)
+    each.send(TO, b"")
+    assert told == each.sent
+    assert len(set(told)) == 2
+
+    class Interrupted(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_sendRawTransaction":
+                raise KeyboardInterrupt
+            return super().request(method, *params)
+
+    each = replace(sender(Interrupted()), tell=told.append)
+    with pytest.raises(KeyboardInterrupt):
+        each.send(TO, b"")
+    assert (len(each.sent), len(told)) == (1, 2)
 
 
 def test_stuck_transaction_that_would_revert_now_is_not_outbid() -> None:
