@@ -40,7 +40,7 @@ def operator() -> None:
     """Run validators for the pool.
 
     \b
-    Examples (SLUICE_RPC, SLUICE_ORACLE, SLUICE_KEY_FILE, SLUICE_PASSWORD_FILE set):
+    Examples (SLUICE_RPC, SLUICE_ORACLE, SLUICE_OPERATOR_KEY_FILE, SLUICE_OPERATOR_PASSWORD_FILE set):
       sluice operator register --rewards 0x...
       sluice operator bond 1 --ether 5
       sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
@@ -116,10 +116,10 @@ def signing(command: Callable[..., Any]) -> Callable[..., Any]:
     run = update_wrapper(run, command)
     path = click.Path(path_type=Path, dir_okay=False)
     run = click.option("--max-fee-gwei", envvar="SLUICE_MAX_FEE_GWEI", default=100, show_default=True)(run)
-    run = click.option("--password-file", envvar="SLUICE_PASSWORD_FILE", type=path, required=True)(run)
-    return click.option("--key-file", envvar="SLUICE_KEY_FILE", type=path, required=True, help="Keystore, version 3.")(
-        run
-    )
+    run = click.option("--password-file", envvar="SLUICE_OPERATOR_PASSWORD_FILE", type=path, required=True)(run)
+    return click.option(
+        "--key-file", envvar="SLUICE_OPERATOR_KEY_FILE", type=path, required=True, help="Keystore, version 3."
+    )(run)
 
 
 def held(standing: dict[str, int]) -> str:

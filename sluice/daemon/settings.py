@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 PREFIX: Final = "SLUICE_"
-OTHERS: Final = ("SLUICE_ROOT", "SLUICE_TEST_")
+OTHERS: Final = ("SLUICE_ROOT", "SLUICE_TEST_", "SLUICE_OPERATOR_", "SLUICE_RPC", "SLUICE_BEACON")
 """Beginnings of variables that are no settings: of the project's own shell, and of its tests."""
 
 

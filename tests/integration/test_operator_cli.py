@@ -28,8 +28,8 @@ def operate(protocol: Protocol, tmp_path: Path) -> Operate:
     environment = {
         "SLUICE_RPC": ape.chain.provider.uri,
         "SLUICE_ORACLE": protocol.oracle.address,
-        "SLUICE_KEY_FILE": str(key_file),
-        "SLUICE_PASSWORD_FILE": str(password_file),
+        "SLUICE_OPERATOR_KEY_FILE": str(key_file),
+        "SLUICE_OPERATOR_PASSWORD_FILE": str(password_file),
     }
 
     def run(command: str) -> str:

@@ -80,6 +80,17 @@ def test_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert (found.max_fee_gwei, found.beacon_urls) == (9, ("http://a", "http://b"))
 
 
+def test_variables_of_an_operator_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/operators.md exports them: a service in the same shell neither refuses them nor takes the operator's key."""
+    page = (ROOT / "docs" / "operators.md").read_text()
+    exported = set(re.findall(r"\b(SLUICE_\w+)=", page))
+    assert exported >= {"SLUICE_RPC", "SLUICE_BEACON", "SLUICE_OPERATOR_KEY_FILE", "SLUICE_OPERATOR_PASSWORD_FILE"}
+    for name in exported - {"SLUICE_ORACLE"}:
+        monkeypatch.setenv(name, "/nowhere")
+    file = EXAMPLES / "keeper-devnet.yaml"
+    assert load(KeeperSettings, file).key_file == Path("build/keeper.json")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
