@@ -93,6 +93,7 @@ def test_who_stops_it_learns_what_may_still_happen(
         ("bond 1 --ether 0", "amount '0' must be above zero"),
         ("bond 0 --ether 1", "0 is not in the range x>=1"),
         ("bond 9 --ether 1", "refused: OperatorUnknown(9)"),
+        ("bond 1 --ether 99999999", " refused: eth_call: Insufficient funds"),
         ("exit 1 absent.json --ether 1.0000000001", "1000000000100000000 wei is no whole number of gwei"),
         ("unbond 9", "refused: OperatorUnknown(9)"),
     ],
