@@ -31,10 +31,9 @@ from sluice.daemon.settings import ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
-from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
+from sluice.oracle.views import HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
 
-HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
 PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
 DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
@@ -180,10 +179,8 @@ class KeeperDaemon:
         return low if low > finalized else None
 
     def _requested_at(self, request: int) -> int:
-        kinds = ["(address,uint256,uint256,uint256,bool,bool)"]
-        names = ("owner", "shares", "requestedAt", "assets", "finalized", "claimed")
-        (values,) = self._view(self.contracts.queue, "getRequest(uint256)", kinds, [request])
-        return int(dict(zip(names, values, strict=True))["requestedAt"])
+        (values,) = self._view(self.contracts.queue, "getRequest(uint256)", [REQUEST], [request])
+        return int(values[2])
 
     # --- Proofs ---
 
@@ -333,8 +330,7 @@ class KeeperDaemon:
 
     def _moment(self) -> int | None:
         """The time of the newest block of both layers; None where they are not in step."""
-        spec = self.beacon.spec()
-        seen = self.contracts.genesis_time + self.beacon.header("head").slot * spec.seconds_per_slot
+        seen = self.contracts.time_of(self.beacon.header("head").slot)
         return seen if seen == get_block(self.node).timestamp else None
 
     def _old_enough(self, entries: list[Entry]) -> list[Entry]:

@@ -22,6 +22,12 @@ from sluice.units import Gwei, Shares, Slot, Timestamp, Wei
 
 VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32)"
 """Of the manager: operator, phase, slashed, ..."""
+REQUEST: Final = "(address,uint256,uint256,uint256,bool,bool)"
+"""Of the queue: owner, shares, requestedAt, ..."""
+BOND: Final = "(uint96,uint96,uint40,uint24)"
+"""Of the bonds: shares, leaving, leavingFrom, ..."""
+HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
+"""Of the beacon chain, as proofs have it."""
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")
 
 
