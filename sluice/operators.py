@@ -16,7 +16,7 @@ from sluice.beacon.client import BeaconClient
 from sluice.beacon.deposits import DepositData
 from sluice.chain.node import Node, call
 from sluice.daemon.sender import Sender, WouldRevertError
-from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
+from sluice.oracle.views import BOND, VALIDATOR, Contracts, find_contracts
 from sluice.units import GWEI_PER_ETHER, Gwei
 
 PREPARATION: Final = Gwei(10**9)
@@ -213,7 +213,7 @@ class Operators:
         """Stake and bond, gwei and shares."""
         kinds = ["uint64", "uint32", "uint32"]
         staked, prepared, validators = call(self.node, self.contracts.manager, "stakeOf(uint256)", [operator], kinds)
-        (bond,) = call(self.node, self.bonds, "bondOf(uint256)", [operator], ["(uint96,uint96,uint40,uint24)"])
+        (bond,) = call(self.node, self.bonds, "bondOf(uint256)", [operator], [BOND])
         (required,) = call(self.node, self.bonds, "required(uint256)", [operator], ["uint256"])
         return {
             "staked": staked,

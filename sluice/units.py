@@ -1,4 +1,4 @@
-"""Units with types, and the only places where one becomes another.
+"""Units with types, and how an amount in one becomes one in another.
 
 A conversion that can lose something says in its name which way it rounds.
 """
@@ -65,25 +65,6 @@ def whole_gwei_down(shares: Shares) -> Shares:
 
 def ceil_div(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
-
-
-def slot_to_timestamp(slot: Slot, genesis: Timestamp, seconds_per_slot: int) -> Timestamp:
-    return Timestamp(genesis + slot * seconds_per_slot)
-
-
-def timestamp_to_slot_down(time: Timestamp, genesis: Timestamp, seconds_per_slot: int) -> Slot:
-    """The newest slot that has begun at ``time``."""
-    if time < genesis:
-        raise ValueError(f"time {time} lies before genesis {genesis}")
-    return Slot((time - genesis) // seconds_per_slot)
-
-
-def slot_to_epoch_down(slot: Slot, slots_per_epoch: int) -> Epoch:
-    return Epoch(slot // slots_per_epoch)
-
-
-def epoch_to_first_slot(epoch: Epoch, slots_per_epoch: int) -> Slot:
-    return Slot(epoch * slots_per_epoch)
 
 
 def when(seconds: int) -> str:

@@ -8,7 +8,7 @@ import json
 import mmap
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,7 @@ from sluice.beacon.answers import (
     Validator,
 )
 from sluice.beacon.containers import BlockHeader
-from sluice.units import Gwei, Slot
+from sluice.units import Slot
 from sluice.web import Body, TooLargeError, reason_of, shown
 
 JSON_LIMIT: Final = 64 << 20
@@ -327,7 +327,3 @@ _BYTES32: Final[TypeAdapter[bytes]] = TypeAdapter(Bytes32)
 
 def _id(value: _Id) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
-
-
-def total_balance(validators: Iterable[Validator]) -> Gwei:
-    return Gwei(sum(one.balance for one in validators))

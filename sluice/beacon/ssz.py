@@ -103,11 +103,6 @@ def chunk_depth(kind: List | Vector) -> int:
     return log2_up(-(-limit * kind.element.size // DIGEST) if isinstance(kind.element, Uint) else limit)
 
 
-def per_chunk(kind: List | Vector) -> int:
-    """Elements that share a chunk."""
-    return DIGEST // kind.element.size if isinstance(kind.element, Uint) else 1
-
-
 # --- Parts ---
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import httpx
+from eth_utils.address import is_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
@@ -40,7 +41,7 @@ def operator() -> None:
     """Run validators for the pool.
 
     \b
-    Examples (SLUICE_RPC, SLUICE_ORACLE, SLUICE_KEY_FILE, SLUICE_PASSWORD_FILE set):
+    Examples (SLUICE_RPC, SLUICE_ORACLE, SLUICE_OPERATOR_KEY_FILE, SLUICE_OPERATOR_PASSWORD_FILE set):
       sluice operator register --rewards 0x...
       sluice operator bond 1 --ether 5
       sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
@@ -64,9 +65,36 @@ class Amount(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Address(click.ParamType):
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not is_address(value):
+            self.fail(f"'{value}' is not an address", param, ctx)
+        return str(to_checksum_address(value))
+
+
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 NUMBER = click.argument("number", type=click.IntRange(1))
-BEACON = click.option("--beacon", envvar="SLUICE_BEACON", default="http://127.0.0.1:5052", show_default=True)
+BEACON = click.option(
+    "--beacon",
+    envvar="SLUICE_BEACON",
+    show_envvar=True,
+    default="http://127.0.0.1:5052",
+    show_default=True,
+    help="Beacon API of a consensus node.",
+)
+
+
+class StoppedError(click.ClickException):
+    """By Ctrl-C, behind a transaction."""
+
+    exit_code = 130
+
+
+def tell_sent(transaction: str) -> None:
+    click.echo(f"sent {transaction}, waiting for its block", err=True)
 
 
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,30 +106,70 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
                 return command(Operators.at(node, oracle), **more)
         except (OperatorError, NotSentError, KeyFileError, BeaconError, InexactConversionError) as error:
             raise click.ClickException(str(error)) from error
-        except (httpx.HTTPError, NodeError) as error:
-            if isinstance(error, NodeError) and (refused := refusal(error.revert)) is not None:
-                raise click.ClickException(str(refused)) from error
-            raise click.ClickException(
-                f"{rpc} does not answer as an execution node with these contracts: {error}"
-            ) from error
+        except NodeError as error:
+            refused = refusal(error.revert)
+            raise click.ClickException(str(refused) if refused else f"{rpc} refused: {error}") from error
+        except httpx.HTTPError as error:
+            raise click.ClickException(f"{rpc} does not answer as an execution node: {error}") from error
 
     run = update_wrapper(run, command)
-    run = click.option("--oracle", envvar="SLUICE_ORACLE", required=True, help="Address of the ReportOracle.")(run)
-    return click.option("--rpc", envvar="SLUICE_RPC", default="http://127.0.0.1:8545", show_default=True)(run)
+    run = click.option(
+        "--oracle",
+        envvar="SLUICE_ORACLE",
+        show_envvar=True,
+        type=Address(),
+        required=True,
+        help="Address of the ReportOracle.",
+    )(run)
+    return click.option(
+        "--rpc",
+        envvar="SLUICE_RPC",
+        show_envvar=True,
+        default="http://127.0.0.1:8545",
+        show_default=True,
+        help="JSON-RPC of an execution node.",
+    )(run)
 
 
 def signing(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(operators: Operators, key_file: Path, password_file: Path, max_fee_gwei: int, **more: Any) -> Any:  # noqa: ANN401
         key = load_key(key_file, password_file)
-        return command(operators, Sender(operators.node, key, max_fee_gwei * 10**9, 180.0), **more)
+        sender = Sender(operators.node, key, max_fee_gwei * 10**9, 180.0, tell=tell_sent)
+        try:
+            return command(operators, sender, **more)
+        except KeyboardInterrupt as error:
+            if not sender.sent:
+                raise
+            raise StoppedError(
+                f"stopped; {', '.join(sender.sent)} may still get into a block: look before you run this again"
+            ) from error
 
     run = update_wrapper(run, command)
     path = click.Path(path_type=Path, dir_okay=False)
-    run = click.option("--max-fee-gwei", envvar="SLUICE_MAX_FEE_GWEI", default=100, show_default=True)(run)
-    run = click.option("--password-file", envvar="SLUICE_PASSWORD_FILE", type=path, required=True)(run)
-    return click.option("--key-file", envvar="SLUICE_KEY_FILE", type=path, required=True, help="Keystore, version 3.")(
-        run
-    )
+    run = click.option(
+        "--max-fee-gwei",
+        envvar="SLUICE_MAX_FEE_GWEI",
+        show_envvar=True,
+        default=100,
+        show_default=True,
+        help="Most that a unit of gas may cost.",
+    )(run)
+    run = click.option(
+        "--password-file",
+        envvar="SLUICE_OPERATOR_PASSWORD_FILE",
+        show_envvar=True,
+        type=path,
+        required=True,
+        help="Its password, in a file.",
+    )(run)
+    return click.option(
+        "--key-file",
+        envvar="SLUICE_OPERATOR_KEY_FILE",
+        show_envvar=True,
+        type=path,
+        required=True,
+        help="Keystore, version 3, of the operator's manager.",
+    )(run)
 
 
 def held(standing: dict[str, int]) -> str:
@@ -109,12 +177,17 @@ def held(standing: dict[str, int]) -> str:
 
 
 @operator.command()
-@click.option("--rewards", required=True, help="Address that gets what leaves the bond.")
+@click.option("--rewards", type=Address(), required=True, help="Address that gets what leaves the bond.")
 @click.option("--another", is_flag=True, help="Also where the account manages an operator already.")
 @connected
 @signing
 def register(operators: Operators, sender: Sender, rewards: str, another: bool) -> None:
-    """Become an operator on the open terms; the key's account is its manager."""
+    """Become an operator on the open terms; the key's account is its manager.
+
+    \b
+    Example:
+      sluice operator register --rewards 0x...
+    """
     if not another and (known := operators.first_of(sender.address)) is not None:
         raise OperatorError(f"{sender.address} manages operator {known} already; --another registers one more")
     number = operators.register(sender, rewards)
@@ -128,21 +201,30 @@ def register(operators: Operators, sender: Sender, rewards: str, another: bool) 
 @connected
 @signing
 def bond(operators: Operators, sender: Sender, number: int, amount: int) -> None:
-    """Put ether into an operator's bond, as slETH."""
+    """Put ether into an operator's bond, as slETH.
+
+    \b
+    Example:
+      sluice operator bond 1 --ether 5
+    """
     operators.bond(sender, number, amount)
     click.echo(f"bond of operator {number}: {held(operators.standing(number))}")
 
 
 @operator.command("deposit-data")
-@click.option("--count", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--secrets", "secrets_file", required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--count", type=click.IntRange(1, 100), default=1, show_default=True, help="Keys to make.")
+@click.option("--secrets", "secrets_file", required=True, type=NEW_FILE, help="New file for the secret keys.")
+@click.option("--out", required=True, type=NEW_FILE, help="New file for the deposit data.")
 @BEACON
 @connected
 def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path, beacon: str) -> None:
     """New keys and their deposit data, for a devnet: the secrets are written as plain text.
 
     For other chains make keys with the tools of your client, an amount of 1 ether and the pool's credentials.
+
+    \b
+    Example:
+      sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
     """
     for path in (secrets_file, out):
         if path.exists():
@@ -164,7 +246,12 @@ def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path
 @connected
 @signing
 def prepare(operators: Operators, sender: Sender, number: int, file: Path, beacon: str) -> None:
-    """Deposit 1 ether of the pool for each key in FILE (deposit data); what is prepared already is left out."""
+    """Deposit 1 ether of the pool for each key in FILE (deposit data); what is prepared already is left out.
+
+    \b
+    Example:
+      sluice operator prepare 1 deposit_data.json
+    """
     with BeaconClient(beacon) as client:
         version = client.genesis().genesis_fork_version
     deposits = read_deposit_data(file, operators.contracts.credentials, version)
@@ -187,6 +274,10 @@ def leave(operators: Operators, sender: Sender, number: int, file: Path, amount:
     """Ask for the validators in FILE (deposit data) to leave, or for a part of each.
 
     What the consensus layer would ignore is not asked for: requests cost a fee.
+
+    \b
+    Example:
+      sluice operator exit 1 deposit_data.json --ether 2
     """
     part = wei_to_gwei_exact(Wei(amount or 0))
     with BeaconClient(beacon) as client:
@@ -205,7 +296,12 @@ def leave(operators: Operators, sender: Sender, number: int, file: Path, amount:
 @connected
 @signing
 def unbond(operators: Operators, sender: Sender, number: int, shares: int | None) -> None:
-    """Ask for bond back. It stays chargeable for the delay, then `withdraw` pays it."""
+    """Ask for bond back. It stays chargeable for the delay, then `withdraw` pays it.
+
+    \b
+    Example:
+      sluice operator unbond 1 --sleth 2.5
+    """
     standing = operators.standing(number)
     free = max(0, standing["bond"] - standing["required"])
     if shares is None and not free:
@@ -221,7 +317,12 @@ def unbond(operators: Operators, sender: Sender, number: int, shares: int | None
 @connected
 @signing
 def withdraw(operators: Operators, sender: Sender, number: int) -> None:
-    """Pay what was asked for by `unbond` to the operator's reward address."""
+    """Pay what was asked for by `unbond` to the operator's reward address.
+
+    \b
+    Example:
+      sluice operator withdraw 1
+    """
     leaving = operators.standing(number)["leaving"]
     operators.withdraw(sender, number)
     click.echo(f"{format_ether(leaving)} slETH are with {operators.describe(number)['rewards']}")
@@ -233,7 +334,12 @@ def withdraw(operators: Operators, sender: Sender, number: int) -> None:
 @BEACON
 @connected
 def status(operators: Operators, number: int, file: Path | None, beacon: str) -> None:
-    """How an operator stands, and the keys of FILE on both layers."""
+    """How an operator stands, and the keys of FILE on both layers.
+
+    \b
+    Example:
+      sluice operator status 1 deposit_data.json
+    """
     console = Console(width=None if Console().is_terminal else PLAIN_WIDTH)
     terms, standing = operators.describe(number), operators.standing(number)
     table = Table(title=f"Operator {number}", show_header=False)

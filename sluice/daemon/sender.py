@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
@@ -39,15 +40,24 @@ def sleep(seconds: float) -> bool:
     return False
 
 
+def log_sent(transaction: str) -> None:
+    structlog.get_logger().info("sent", transaction=transaction)
+
+
 @dataclass
 class Sender:
-    """Of one key. ``wait`` lets so many seconds pass while a receipt is waited for; True where the service ends."""
+    """Of one key. ``wait`` lets so many seconds pass while a receipt is waited for; True where the service ends.
+    ``tell`` gets the hash of each transaction when it has left.
+    """
 
     node: Node
     key: LocalAccount
     max_fee: int  # wei
     receipt_seconds: float
     wait: Callable[[float], bool] = sleep
+    tell: Callable[[str], None] = log_sent
+    sent: list[str] = field(init=False, default_factory=list)
+    """Hashes of all that a node may have."""
 
     @classmethod
     def of(cls, settings: ServiceSettings, node: Node, key: LocalAccount, wait: Callable[[float], bool]) -> "Sender":
@@ -106,8 +116,10 @@ class Sender:
             )
             raw = "0x" + bytes(signed.raw_transaction).hex()
             hashes.append("0x" + bytes(signed.hash).hex())
+            self.sent.append(hashes[-1])
             try:
                 self.node.request("eth_sendRawTransaction", raw)
+                self.tell(hashes[-1])
             except NodeError as error:
                 # one that a process before this one sent waits with the same nonce, or it is in a block by now
                 if not any(words in str(error) for words in ("underpriced", "already known", "nonce too low")):

@@ -12,7 +12,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
 PREFIX: Final = "SLUICE_"
-OTHERS: Final = ("SLUICE_ROOT", "SLUICE_RPC", "SLUICE_BEACON", "SLUICE_DEVNET_URL")
+OTHERS: Final = (
+    "SLUICE_ROOT",
+    "SLUICE_RPC",
+    "SLUICE_BEACON",
+    "SLUICE_OPERATOR_KEY_FILE",
+    "SLUICE_OPERATOR_PASSWORD_FILE",
+    "SLUICE_DEVNET_URL",
+)
 """Variables that are no settings: of the project's own shell, of `sluice operator` and `sluice devnet`."""
 OF_TESTS: Final = "SLUICE_TEST_"
 

@@ -125,7 +125,6 @@ ACCESS = "ProtocolAccessManager"
 PROXY = "WithdrawalGatewayProxy"
 PROXY_IMPLEMENTATION = "WithdrawalGateway"
 PROXY_ADMIN = "ProxyAdmin"
-DEAD = "0x000000000000000000000000000000000000dEaD"
 
 
 def weth(context: Context) -> str:

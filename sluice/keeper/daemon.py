@@ -31,16 +31,15 @@ from sluice.daemon.settings import OneUrl, ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
-from sluice.oracle.views import VALIDATOR, Contracts, find_contracts
+from sluice.oracle.views import HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
 from sluice.web import shown
 
-HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
 PROOF: Final = f"(uint64,{HEADER},uint256,{RECORD},bytes32[])"
 DEPOSITED: Final = keccak(text="BeaconDeposited(bytes,uint64)")
 KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
-PREPARED, PROVEN, ASKED, EXITING = 1, 2, 3, 4
+PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
 MARGIN: Final = 200
@@ -92,6 +91,8 @@ class KeeperDaemon:
     _pubkeys: dict[bytes, bytes] = field(default_factory=dict)
     _deposits: LogCursor = field(init=False)
     _changes: LogCursor = field(init=False)
+    _tree: StateTree | None = None
+    """Of the state that was proven from last, while something is due in it."""
 
     @classmethod
     def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
@@ -181,22 +182,26 @@ class KeeperDaemon:
         return low if low > finalized else None
 
     def _requested_at(self, request: int) -> int:
-        kinds = ["(address,uint256,uint256,uint256,bool,bool)"]
-        names = ("owner", "shares", "requestedAt", "assets", "finalized", "claimed")
-        (values,) = self._view(self.contracts.queue, "getRequest(uint256)", kinds, [request])
-        return int(dict(zip(names, values, strict=True))["requestedAt"])
+        (values,) = self._view(self.contracts.queue, "getRequest(uint256)", [REQUEST], [request])
+        return int(values[2])
 
     # --- Proofs ---
 
     def _prove(self, entries: list[Entry]) -> Iterator[str]:
-        due = [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
+        due = self._final(
+            [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
+        )
         if not due:
+            self._tree = None
+            return
+        if self.key is None:  # no state is needed to say so
+            yield from (f"would do: {what}" for _, what in due)
             return
         tree, timestamp = self._anchor()
         for each, what in due:
             found = indices(tree.state, each.pubkey)
             if not found:
-                continue  # not in a final state yet
+                continue  # where its slot is missed, a final block's state is older than that of the checkpoint
             proof = proofs.validator_proof(tree, found[0])
             if proof_due(replace_seen(each, proof), self.contracts.credentials) != what:
                 continue
@@ -212,8 +217,19 @@ class KeeperDaemon:
                 signature = f"{what}({PROOF},bytes32,bytes32[])"
             yield from self._send(what, self.contracts.manager, signature, arguments)
 
+    def _final(self, due: list[tuple[Entry, str]]) -> list[tuple[Entry, str]]:
+        """What is due in the newest final state, too. Its validators are asked for before all of it is."""
+        if not due:
+            return []
+        final = {each.pubkey: each for each in self.beacon.validators("finalized", [each.pubkey for each, _ in due])}
+        return [
+            (each, what)
+            for each, what in due
+            if proof_due(replace(each, seen=final.get(each.pubkey)), self.contracts.credentials) == what
+        ]
+
     def _anchor(self) -> tuple[StateTree, int]:
-        """The state of the newest final block that has a child, and the child's time: there its root is published."""
+        """The state of the newest final block, and its child's time: there its root is published."""
         header = self.beacon.header("finalized")
         slot = header.slot
         head = self.beacon.header("head").slot
@@ -227,13 +243,15 @@ class KeeperDaemon:
         )
         if child is None:
             raise NotSentError("the final block has no child yet")
-        data, fork = self.beacon.state(slot, self.settings.state_dir)
-        spec = self.beacon.spec()
-        tree = StateTree()
-        state = BeaconState.decode(data, fork_named(fork), PRESETS[spec.preset])
-        if tree.load(state) != header.state_root:
-            raise NotSentError(f"{shown(self.beacon.url)} sent a state that is not that of its header")
-        return tree, state.genesis_time + child.slot * spec.seconds_per_slot
+        if self._tree is None or self._tree.root != header.state_root:
+            self._tree = None  # no two at a time
+            data, fork = self.beacon.state(slot, self.settings.state_dir)
+            tree = StateTree()
+            state = BeaconState.decode(data, fork_named(fork), PRESETS[self.beacon.spec().preset])
+            if tree.load(state) != header.state_root:
+                raise NotSentError(f"{shown(self.beacon.url)} sent a state that is not that of its header")
+            self._tree = tree
+        return self._tree, self.contracts.time_of(child.slot)
 
     def _abandon(self, entries: list[Entry]) -> Iterator[str]:
         """Preparations that nobody could prove in time, unless their deposit still waits in the consensus layer."""
@@ -315,8 +333,7 @@ class KeeperDaemon:
 
     def _moment(self) -> int | None:
         """The time of the newest block of both layers; None where they are not in step."""
-        spec = self.beacon.spec()
-        seen = self.contracts.genesis_time + self.beacon.header("head").slot * spec.seconds_per_slot
+        seen = self.contracts.time_of(self.beacon.header("head").slot)
         return seen if seen == get_block(self.node).timestamp else None
 
     def _old_enough(self, entries: list[Entry]) -> list[Entry]:
@@ -335,7 +352,8 @@ class KeeperDaemon:
 
     def _entries(self) -> list[Entry]:
         ours = self._ours()
-        keys = [*ours.pubkeys, *(key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)]
+        prepared = (key for each in ours.preparations if (key := self._pubkey_of(each)) is not None)
+        keys = [*ours.pubkeys, *prepared, *ours.abandoned]
         seen = {each.pubkey: each for each in self.beacon.validators("head", keys)} if keys else {}
         known = call_many(self.node, self.contracts.manager, "validator(bytes)", [[key] for key in keys], [VALIDATOR])
         pending: Counts[int] = Counts()
@@ -381,7 +399,7 @@ class KeeperDaemon:
         types = split_types(signature)
         data = keccak(text=signature)[:4] + encode(types, arguments)
         if self.key is None:
-            yield f"would have {what}"
+            yield f"would do: {what}"
             return
         sender = Sender.of(self.settings, self.node, self.key, self.service.wait)
         try:
@@ -421,8 +439,11 @@ def proof_due(entry: Entry, credentials: bytes) -> str | None:
     if seen is None:
         return None
     record = seen.validator
+    is_ours = record.withdrawal_credentials == credentials
     if entry.phase == PREPARED:
-        return "prove" if record.withdrawal_credentials == credentials else "refuse"
+        return "prove" if is_ours else "refuse"
+    if entry.phase == ABANDONED:
+        return "prove" if is_ours else None
     if entry.phase not in (PROVEN, ASKED, EXITING):
         return None
     if record.slashed and not entry.slashed:

@@ -49,6 +49,8 @@ class Ours:
     operators: tuple[int, ...]
     preparations: dict[bytes, int]
     """Key hash -> operator, of what is neither proven, refused nor abandoned."""
+    abandoned: tuple[bytes, ...]
+    """Keys that can still be proven. No report counts them."""
 
 
 class Registry:
@@ -95,14 +97,18 @@ class Registry:
         self.sync(node, block, others)
         proven: list[Happening] = []
         preparations: dict[bytes, int] = {}
+        abandoned: dict[bytes, bytes] = {}
         for each in self._until(block):
             key_hash = bytes.fromhex(each.key_hash)
             if each.kind == "prepared":
                 preparations[key_hash] = each.operator
             else:
                 preparations.pop(key_hash, None)
+            if each.kind == "abandoned":
+                abandoned[key_hash] = bytes.fromhex(each.pubkey)
             if each.kind == "proven":
                 proven.append(each)
+                abandoned.pop(key_hash, None)
         (count,) = call(node, self.manager, "count()", returns=["uint256"], block=block)
         if count != len(proven):
             self._forget()
@@ -119,6 +125,7 @@ class Registry:
             tuple(each.index for each in proven),
             tuple(each.operator for each in proven),
             preparations,
+            tuple(abandoned.values()),
         )
 
     def failed(self, after: int, until: int) -> int:

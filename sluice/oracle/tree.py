@@ -18,7 +18,6 @@ from sluice.units import Gwei
 
 PREPARATION: Final = Gwei(10**9)
 """What a preparation counts, whatever became of its key."""
-NO_TAG: Final = bytes(32)
 
 
 @dataclass(frozen=True)

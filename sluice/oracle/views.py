@@ -20,11 +20,17 @@ from sluice.oracle.report import (
     forecast,
 )
 from sluice.oracle.signing import OracleDomain
-from sluice.units import Gwei, Shares, Slot, Timestamp, Wei, timestamp_to_slot_down, when
+from sluice.units import Gwei, Shares, Slot, Timestamp, Wei, when
 
 VALIDATOR: Final = "(uint32,uint8,bool,uint32,uint32,uint32,uint48,uint48,uint40,uint32,uint32)"
 """Of the manager: operator, phase, slashed, ..."""
 NOT_STARTED: Final = keccak(text="FirstFrameNotStarted(uint256,uint256)")[:4]
+REQUEST: Final = "(address,uint256,uint256,uint256,bool,bool)"
+"""Of the queue: owner, shares, requestedAt, ..."""
+BOND: Final = "(uint96,uint96,uint40,uint24)"
+"""Of the bonds: shares, leaving, leavingFrom, ..."""
+HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
+"""Of the beacon chain, as proofs have it."""
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")
 
 
@@ -55,6 +61,10 @@ class Contracts:
 
     def time_of(self, slot: int) -> Timestamp:
         return Timestamp(self.genesis_time + slot * self.seconds_per_slot)
+
+    def slot_at(self, time: int) -> Slot:
+        """The newest that has begun then."""
+        return Slot((time - self.genesis_time) // self.seconds_per_slot)
 
 
 @dataclass(frozen=True)
@@ -186,7 +196,7 @@ def read_previous(node: Node, contracts: Contracts, block: int) -> Slot | None:
     time, applied = call(node, contracts.vault, "lastReport()", returns=["uint256", "uint256"], block=block)
     if applied == time:  # a report comes later than its slot; before the first both are the time of the deployment
         return None
-    return timestamp_to_slot_down(time, Timestamp(contracts.genesis_time), contracts.seconds_per_slot)
+    return contracts.slot_at(time)
 
 
 def prepare(layer: ReportSource, node: Node, contracts: Contracts) -> Prepared:

@@ -7,13 +7,11 @@ from typing import Final
 from eth_abi.exceptions import DecodingError
 
 from sluice.chain.node import HttpNode, NodeError, NodeUnavailableError, call, call_many, get_block
-from sluice.oracle.views import Contracts
+from sluice.oracle.views import BOND, REQUEST, Contracts
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
 ONE: Final = 10**18
-REQUEST: Final = "(address,uint256,uint256,uint256,bool,bool)"
-BOND: Final = "(uint96,uint96,uint40,uint32)"
 ROUND: Final = ("uint80", "int256", "uint256", "uint256", "uint80")
 BEHIND: Final = 900
 """Seconds."""

@@ -20,10 +20,10 @@ from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
 from sluice.oracle.layer import Reading
 from sluice.oracle.report import Report
 from sluice.oracle.tree import Leaves, Opening, SumTree
+from sluice.oracle.views import HEADER
 
 SIBLING: Final = "(bytes32,uint64,uint64)"
 OPENING: Final = f"(uint64,uint64,uint256,bytes32,uint64,{SIBLING}[])"
-HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
 EVIDENCE: Final = f"({HEADER},bytes32,{DEPOSIT},uint64,bytes32[])"
 NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)

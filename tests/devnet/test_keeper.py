@@ -61,7 +61,7 @@ def test_from_a_prepared_key_to_a_paid_request(world: World, tmp_path: Path) -> 
     devnet.finalize(devnet.status().slot)
     assert index == look(devnet, key).index
     dry = keeper(world, tmp_path / "dry", None)
-    assert dry.step() == "would have prove"
+    assert dry.step() == "would do: prove"
     (said,) = round_of(world, daemon)
     assert said.startswith("prove (")
     (said,) = round_of(world, daemon)
@@ -100,6 +100,44 @@ def test_from_a_prepared_key_to_a_paid_request(world: World, tmp_path: Path) -> 
         until(devnet, lambda: there() > 0, epochs=300)
     assert "finalised (" in said
     protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", 1)
+
+
+def test_state_is_downloaded_when_a_proof_is_final_and_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has hundreds of megabytes: not while what is due waits for finality, nor again while gas costs too much."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=9 * WEI)
+    key = Key.of("proven from one state")
+    devnet.add_keys([key.secret])
+    protocol.prepare(world.operator(40 * WEI), protocol.operator, key)
+    protocol.appears(key)
+    daemon, dry = keeper(world, tmp_path / "a", account(29)), keeper(world, tmp_path / "dry", None)
+    downloads = []
+
+    def count(of: KeeperDaemon) -> None:
+        inner = of.beacon.state
+        monkeypatch.setattr(of.beacon, "state", lambda *which: downloads.append(which) or inner(*which))
+
+    count(daemon)
+    count(dry)
+    assert devnet.beacon.validator(key.pubkey, "finalized") is None
+    assert "prove" not in "; ".join(round_of(world, daemon, dry))
+    assert downloads == []
+    devnet.finalize(devnet.status().slot)
+    assert "would do: prove" in dry.step()
+    assert downloads == [], "who only shows needs none"
+    affordable = daemon.settings
+    daemon.settings = affordable.model_copy(update={"max_fee_gwei": 1})
+    for _ in range(2):
+        with pytest.raises(RoundFailedError, match="above max_fee_gwei"):
+            round_of(world, daemon)
+    daemon.settings = affordable
+    assert "prove (" in "; ".join(round_of(world, daemon))
+    assert len(downloads) == 1
+    assert "prove" not in "; ".join(round_of(world, daemon))
+    assert daemon._tree is None, "nothing of it is held on to"
+    assert len(downloads) == 1
 
 
 def test_two_keepers_do_everything_once(world: World, tmp_path: Path) -> None:

@@ -110,10 +110,20 @@ def test_deposit_that_still_waits_is_given_time(world: World, tmp_path: Path, mo
     protocol.prepare(operator, protocol.operator, key)
     (waiting,) = [each for each in devnet.beacon.pending_deposits() if each.pubkey == key.pubkey]
     devnet.advance(DAY // SLOT + 1)
-    (daemon, _) = pair(world, tmp_path)
-    monkeypatch.setattr(daemon.beacon, "validators", lambda *_: [])  # as it was before
+    (daemon, other) = pair(world, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(daemon.beacon, "pending_deposits", lambda: [waiting])
-        assert list(daemon._abandon(daemon._entries())) == []
-    with devnet.mining():
-        assert len(list(daemon._abandon(daemon._entries()))) == 1
+        patch.setattr(daemon.beacon, "validators", lambda *_: [])  # as it was before
+        with patch.context() as also:
+            also.setattr(daemon.beacon, "pending_deposits", lambda: [waiting])
+            assert list(daemon._abandon(daemon._entries())) == []
+        with devnet.mining():
+            assert len(list(daemon._abandon(daemon._entries()))) == 1
+    # given up, and there after all: it is proven, and reports count it
+    before = protocol.keys_from(0)
+    protocol.appears(key)
+    devnet.finalize(devnet.status().slot)
+    said = round_of(world, daemon, other)
+    assert "prove (" in said[0]
+    assert "prove" not in said[1]
+    assert protocol.keys_from(0) == [*before, key.pubkey]
+    assert protocol.report().report.validators == len(before) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sluice.cli.main import cli
+from sluice.daemon.sender import Sender
 from sluice.units import ether
 from tests.protocol import Protocol
 
@@ -26,14 +28,14 @@ def operate(protocol: Protocol, tmp_path: Path) -> Operate:
     environment = {
         "SLUICE_RPC": ape.chain.provider.uri,
         "SLUICE_ORACLE": protocol.oracle.address,
-        "SLUICE_KEY_FILE": str(key_file),
-        "SLUICE_PASSWORD_FILE": str(password_file),
+        "SLUICE_OPERATOR_KEY_FILE": str(key_file),
+        "SLUICE_OPERATOR_PASSWORD_FILE": str(password_file),
     }
 
     def run(command: str) -> str:
-        result = CliRunner().invoke(cli, ["operator", *command.split()], env=environment)
-        assert (result.exit_code != 0) == ("Error: " in result.output), result.output
-        return result.output
+        result = CliRunner(mix_stderr=False).invoke(cli, ["operator", *command.split()], env=environment)
+        assert (result.exit_code != 0) == ("Error: " in result.stderr), result.stderr
+        return result.stderr if result.exit_code else result.stdout
 
     return run
 
@@ -65,6 +67,25 @@ def test_registering_twice_is_asked_for_by_name(protocol: Protocol, operate: Ope
     assert operate(f"register --rewards {rewards} --another").startswith("operator 2: ")
 
 
+def test_who_stops_it_learns_what_may_still_happen(
+    protocol: Protocol, operate: Operate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run would pay twice."""
+    operate(f"register --rewards {protocol.actors.treasury.address}")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "_receipt", stop)
+        said = operate("bond 1 --ether 1")
+    sent = re.findall(r"sent (0x[0-9a-f]{64}), waiting for its block\n", said)
+    assert len(sent) == 1
+    assert said.endswith(f"Error: stopped; {sent[0]} may still get into a block: look before you run this again\n")
+    ape.chain.mine()
+    assert protocol.bonds.bondOf(1).shares == ether(1)
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [
@@ -72,6 +93,7 @@ def test_registering_twice_is_asked_for_by_name(protocol: Protocol, operate: Ope
         ("bond 1 --ether 0", "amount '0' must be above zero"),
         ("bond 0 --ether 1", "0 is not in the range x>=1"),
         ("bond 9 --ether 1", "refused: OperatorUnknown(9)"),
+        ("bond 1 --ether 99999999", " refused: eth_call: Insufficient funds"),
         ("exit 1 absent.json --ether 1.0000000001", "1000000000100000000 wei is no whole number of gwei"),
         ("unbond 9", "refused: OperatorUnknown(9)"),
     ],

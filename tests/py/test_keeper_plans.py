@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.beacon.answers import Validator, ValidatorRecord
-from sluice.keeper.daemon import FAR_FUTURE, PREPARED, PROVEN, Entry, coming_from, working
+from sluice.keeper.daemon import ABANDONED, FAR_FUTURE, PREPARED, PROVEN, Entry, coming_from, proof_due, working
 from sluice.keeper.plans import MAX_BATCH, MAX_STAKE, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.units import Gwei
 
@@ -96,6 +98,15 @@ def test_what_comes_is_what_waits_and_what_leaves_for_the_pool() -> None:
         entry(5, 1, exit_epoch=7, phase=PREPARED),
     ]
     assert coming_from(its) == (90 + 60 + 60) * ETHER
+
+
+def test_key_given_up_is_proven_with_our_credentials_alone() -> None:
+    """It has been paid for by the bond already: with others' there is nothing left to refuse."""
+    given_up = entry(1, 1, phase=ABANDONED)
+    assert proof_due(given_up, bytes(32)) == "prove"
+    assert proof_due(given_up, b"\x01" * 32) is None
+    assert proof_due(replace(given_up, seen=None), bytes(32)) is None
+    assert (working([given_up]), coming_from([given_up])) == ([], 0)
 
 
 WORKING = st.lists(

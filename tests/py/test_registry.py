@@ -141,6 +141,9 @@ def test_what_became_of_each_key(node: HttpNode) -> None:
     assert end.indices == (1_002, 1_004)
     assert end.operators == (7, 1)
     assert end.preparations == {keccak(key(1)): 1}
+    assert end.abandoned == (), "it came after all"
+    assert ours.at(node, third).abandoned == (key(4),)
+    assert ours.at(node, second).abandoned == ()
     assert ours.failed(-1, fourth) == 2
     assert ours.failed(second, third) == 1
     # as of an older block, from what is known already

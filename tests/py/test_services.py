@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,17 @@ def test_address_of_version_6_is_listened_on(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SLUICE_LISTEN", "[::1]:9400")
     found = load(KeeperSettings, EXAMPLES / "keeper.yaml")
     assert (found.host, found.port) == ("::1", 9400)
+
+
+def test_variables_of_an_operator_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/operators.md exports them: a service in the same shell neither refuses them nor takes the operator's key."""
+    page = (ROOT / "docs" / "operators.md").read_text()
+    exported = set(re.findall(r"\b(SLUICE_\w+)=", page))
+    assert exported >= {"SLUICE_RPC", "SLUICE_BEACON", "SLUICE_OPERATOR_KEY_FILE", "SLUICE_OPERATOR_PASSWORD_FILE"}
+    for name in exported - {"SLUICE_ORACLE"}:
+        monkeypatch.setenv(name, "/nowhere")
+    file = EXAMPLES / "keeper-devnet.yaml"
+    assert load(KeeperSettings, file).key_file == Path("build/keeper.json")
 
 
 @pytest.mark.parametrize(
@@ -300,6 +312,26 @@ def test_transaction_that_is_stuck_is_replaced_by_a_dearer_one() -> None:
     chain = Chain(mined_after=3)
     sender(chain).send(TO, b"")
     assert len(chain.sent) == 3
+
+
+def test_every_transaction_is_told_when_it_has_left() -> None:
+    """Also to whoever is interrupted while the node is asked: it may have it."""
+    chain, told = Chain(mined_after=2), []
+    each = replace(sender(chain), tell=told.append)
+    each.send(TO, b"")
+    assert told == each.sent
+    assert len(set(told)) == 2
+
+    class Interrupted(Chain):
+        def request(self, method: str, *params: Any) -> Any:
+            if method == "eth_sendRawTransaction":
+                raise KeyboardInterrupt
+            return super().request(method, *params)
+
+    each = replace(sender(Interrupted()), tell=told.append)
+    with pytest.raises(KeyboardInterrupt):
+        each.send(TO, b"")
+    assert (len(each.sent), len(told)) == (1, 2)
 
 
 def test_stuck_transaction_that_would_revert_now_is_not_outbid() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice import units
-from sluice.units import InexactConversionError, Shares, Slot, Timestamp, Wei
+from sluice.units import InexactConversionError, Shares, Wei
 
 
 @pytest.mark.parametrize(
@@ -39,22 +39,3 @@ def test_gwei_down_loses_less_than_one_gwei(amount):
 def test_ceil_div_is_the_smallest_sufficient(numerator, denominator):
     result = units.ceil_div(numerator, denominator)
     assert (result - 1) * denominator < numerator <= result * denominator
-
-
-@given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(1, 60))
-def test_slot_of_a_time_is_the_one_that_has_begun(genesis, after, seconds_per_slot):
-    start = Timestamp(genesis)
-    slot = units.timestamp_to_slot_down(Timestamp(genesis + after), start, seconds_per_slot)
-    assert units.slot_to_timestamp(slot, start, seconds_per_slot) <= genesis + after
-    assert units.slot_to_timestamp(Slot(slot + 1), start, seconds_per_slot) > genesis + after
-
-
-def test_time_before_genesis_has_no_slot():
-    with pytest.raises(ValueError, match="before genesis"):
-        units.timestamp_to_slot_down(Timestamp(9), Timestamp(10), 12)
-
-
-@given(st.integers(0, 2**32), st.integers(1, 64))
-def test_epoch_begins_at_its_first_slot(slot, slots_per_epoch):
-    first = units.epoch_to_first_slot(units.slot_to_epoch_down(Slot(slot), slots_per_epoch), slots_per_epoch)
-    assert first <= slot < first + slots_per_epoch

@@ -1,4 +1,4 @@
-"""What the oracle's views make of a contract's answers, without a chain."""
+"""What views make of contracts' answers, without a chain; the types that services read and prove with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from sluice.chain.node import NodeError
-from sluice.oracle.views import Contracts, NothingToReportError, read_due, read_previous
+from sluice.deploy.abi import canonical_type, function
+from sluice.keeper.daemon import PROOF
+from sluice.operators import OPERATOR
+from sluice.oracle.views import (
+    BOND,
+    REQUEST,
+    VALIDATOR,
+    Contracts,
+    NothingToReportError,
+    read_due,
+    read_previous,
+)
+from sluice.watcher.lies import EVIDENCE, OPENING
+from tests.devnet.protocol import artifacts
 
 ADDRESS = "0x" + "11" * 20
 GENESIS = 1_700_000_000
@@ -82,3 +95,24 @@ def test_other_trouble_of_a_node_is_told_as_it_is() -> None:
 )
 def test_report_before_is_the_vaults(time: int, applied: int, slot: int | None) -> None:
     assert read_previous(Answers(["uint256", "uint256"], [time, applied]), CONTRACTS, 5) == slot
+
+
+@pytest.mark.parametrize(
+    ("contract", "name", "kind"),
+    [
+        ("ValidatorManager", "validator", VALIDATOR),
+        ("WithdrawalQueue", "getRequest", REQUEST),
+        ("OperatorBonds", "bondOf", BOND),
+        ("OperatorRegistry", "operator", OPERATOR),
+    ],
+)
+def test_what_is_read_has_the_types_of_its_contract(contract: str, name: str, kind: str) -> None:
+    (found,) = function(artifacts()[contract].abi, name)["outputs"]
+    assert canonical_type(found) == kind
+
+
+def test_what_is_proven_has_the_types_of_its_contract() -> None:
+    (proof,) = function(artifacts()["ValidatorManager"].abi, "prove")["inputs"]
+    assert canonical_type(proof) == PROOF
+    *_, opening, evidence = function(artifacts()["ReportChallenge"].abi, "challengeLeaf")["inputs"]
+    assert (canonical_type(opening), canonical_type(evidence)) == (OPENING, EVIDENCE)

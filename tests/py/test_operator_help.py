@@ -1,0 +1,62 @@
+"""What `sluice operator` says of itself, and of what is typed wrong, without a chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from sluice.chain.node import HttpNode, NodeError
+from sluice.cli.main import cli
+from sluice.cli.operator import operator
+
+ORACLE = "0x" + "11" * 20
+SIGNING = {"register", "bond", "prepare", "exit", "unbond", "withdraw"}
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(cli, ["operator", *words], env={"SLUICE_ORACLE": ORACLE})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("name", sorted(operator.commands))
+def test_help_has_an_example_and_says_what_each_option_is(name: str) -> None:
+    said = run(name, "--help")
+    assert f"Example: sluice operator {name} " in said
+    assert all(
+        getattr(option, "help", "") for option in operator.commands[name].params if option.param_type_name == "option"
+    )
+    variables = {"SLUICE_RPC", "SLUICE_ORACLE"}
+    if name in SIGNING:
+        variables |= {"SLUICE_OPERATOR_KEY_FILE", "SLUICE_OPERATOR_PASSWORD_FILE", "SLUICE_MAX_FEE_GWEI"}
+    assert [each for each in sorted(variables) if f"env var: {each};" not in said] == []
+
+
+@pytest.mark.parametrize("given", ["0x123", "treasury", "0x" + "gg" * 20])
+def test_what_is_no_address_is_named(given: str) -> None:
+    files = ("--key-file", "absent", "--password-file", "absent")
+    assert f"Invalid value for '--rewards': '{given}' is not an address" in run("register", "--rewards", given, *files)
+    assert f"Invalid value for '--oracle': '{given}' is not an address" in run("status", "1", "--oracle", given)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            NodeError("eth_call", -32003, "Insufficient funds for gas * price + value", None),
+            "http://a refused: eth_call: Insufficient funds for gas * price + value (code -32003)",
+        ),
+        (httpx.ConnectError("connection refused"), "http://a does not answer as an execution node: connection refused"),
+    ],
+)
+def test_node_that_refuses_is_not_taken_for_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(HttpNode, "request", fail)
+    assert run("status", "1", "--rpc", "http://a") == f"Error: {says}"
