@@ -101,11 +101,9 @@ def proof_of(tree: StateTree, index: int, timestamp: int) -> tuple[Any, ...]:
 
 
 def next_deposit(tree: StateTree) -> tuple[tuple[Any, ...], list[bytes]]:
-    """The first pending deposit and its branch; one without a key and that of the count where none is pending."""
-    if not len(tree.state.pending_deposits):
-        return (b"", bytes(32), 0, bytes(32), 0), proofs.pending_deposit_count_proof(tree).branch
-    proof = proofs.pending_deposit_proof(tree, 0)
-    return proof.deposit.as_tuple(), proof.branch
+    """The last two arguments of ``proveReturned``."""
+    deposit, branch = proofs.next_deposit_proof(tree)
+    return deposit.as_tuple(), branch
 
 
 def prove(protocol: Protocol, beacon: Beacon, pubkey: bytes, slot: int = 1) -> Any:

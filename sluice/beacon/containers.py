@@ -1,7 +1,7 @@
 """Headers, validators and pending deposits one at a time, as proofs carry them to contracts."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from sluice.beacon import spec
 from sluice.beacon.ssz import BYTES96, root
@@ -112,3 +112,7 @@ class PendingDeposit:
     def as_tuple(self) -> tuple[bytes, bytes, int, bytes, int]:
         """As contracts take it."""
         return (self.pubkey, self.credentials, self.amount, self.signature_root, self.slot)
+
+
+NO_DEPOSIT: Final = PendingDeposit(b"", bytes(32), Gwei(0), bytes(96), Slot(0))
+"""Where contracts ask for a deposit and there is none."""

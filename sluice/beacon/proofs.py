@@ -11,7 +11,7 @@ from typing import Final
 from pydantic.alias_generators import to_camel
 
 from sluice.beacon import ssz
-from sluice.beacon.containers import BlockHeader, PendingDeposit, ValidatorRecord
+from sluice.beacon.containers import NO_DEPOSIT, BlockHeader, PendingDeposit, ValidatorRecord
 from sluice.beacon.merkle import ZERO_ROOTS, Tree, fold, length_chunk
 from sluice.beacon.spec import Fork, Preset, beacon_state
 from sluice.beacon.state import StateTree
@@ -174,6 +174,16 @@ def balance_proof(tree: StateTree, index: int) -> BalanceProof:
 def pending_deposit_proof(tree: StateTree, index: int) -> PendingDepositProof:
     deposit = tree.state.pending_deposit(index)
     return PendingDepositProof(header_of(tree), index, deposit, _list_branch(tree, "pending_deposits", index))
+
+
+def next_deposit_proof(tree: StateTree) -> tuple[PendingDeposit, list[bytes]]:
+    """The first pending deposit and its branch; one without a key and the branch of their count where none is pending.
+    ``proveReturned`` of the manager takes both.
+    """
+    if len(tree.state.pending_deposits):
+        proof = pending_deposit_proof(tree, 0)
+        return proof.deposit, proof.branch
+    return NO_DEPOSIT, pending_deposit_count_proof(tree).branch
 
 
 def validator_count_proof(tree: StateTree) -> CountProof:

@@ -28,10 +28,10 @@ from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance,
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import OneUrl, ServiceSettings
-from sluice.keeper.plans import MAX_BATCH, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.keeper.plans import MAX_BATCH, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
-from sluice.oracle.views import HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
+from sluice.oracle.views import DEPOSIT, HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
 from sluice.units import NO_GWEI, Gwei
 from sluice.web import shown
 
@@ -42,6 +42,8 @@ KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
+MIN_RETURNED: Final = 8 * 10**9
+"""Gwei: less than this is not worth the gas of its proof."""
 MARGIN: Final = 200
 """One part in so many is asked for beyond what is missing."""
 
@@ -71,6 +73,8 @@ class Entry:
     slashed: bool
     prepared_at: int
     """Seconds."""
+    filled_at: int
+    """Seconds, of its newest top-up."""
     staked: Gwei
     pending: Gwei
     """Partial withdrawals that wait in the consensus layer, by whomever they were asked for."""
@@ -93,6 +97,8 @@ class KeeperDaemon:
     _changes: LogCursor = field(init=False)
     _tree: StateTree | None = None
     """Of the state that was proven from last, while something is due in it."""
+    _taken_until: tuple[bytes, int] = (b"", 0)
+    """Of a final block: its root, and :meth:`_taken`."""
 
     @classmethod
     def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
@@ -209,12 +215,16 @@ class KeeperDaemon:
                 (timestamp, proof.header.as_tuple(), proof.index, proof.record.as_tuple(), proof.branch)
             ]
             signature = f"{what}({PROOF})"
-            if what == "proveGone":
+            if what in ("proveGone", "proveReturned"):
                 balance = proofs.balance_proof(tree, proof.index)
-                if balance.balance:
+                if what == "proveGone" and balance.balance:
                     continue
                 arguments += [balance.balances, balance.branch]
                 signature = f"{what}({PROOF},bytes32,bytes32[])"
+            if what == "proveReturned":
+                deposit, branch = proofs.next_deposit_proof(tree)
+                arguments += [deposit.as_tuple(), branch]
+                signature = f"{what}({PROOF},bytes32,bytes32[],{DEPOSIT},bytes32[])"
             yield from self._send(what, self.contracts.manager, signature, arguments)
 
     def _final(self, due: list[tuple[Entry, str]]) -> list[tuple[Entry, str]]:
@@ -222,11 +232,26 @@ class KeeperDaemon:
         if not due:
             return []
         final = {each.pubkey: each for each in self.beacon.validators("finalized", [each.pubkey for each, _ in due])}
-        return [
+        there = [
             (each, what)
             for each, what in due
             if proof_due(replace(each, seen=final.get(each.pubkey)), self.contracts.credentials) == what
         ]
+        if all(what != "proveReturned" for _, what in there):
+            return there
+        taken = self._taken()
+        return [(each, what) for each, what in there if what != "proveReturned" or each.filled_at < taken]
+
+    def _taken(self) -> int:
+        """Deposits of blocks before this time are in the balances of the newest final state: they are taken in their
+        order. Asked once for each final block, for the list can be long.
+        """
+        final = self.beacon.header("finalized")
+        if self._taken_until[0] != final.root:
+            pending = self.beacon.pending_deposits("finalized")
+            first = pending[0].slot if pending else final.slot + 1
+            self._taken_until = final.root, self.contracts.time_of(first)
+        return self._taken_until[1]
 
     def _anchor(self) -> tuple[StateTree, int]:
         """The state of the newest final block, and its child's time: there its root is published."""
@@ -362,11 +387,12 @@ class KeeperDaemon:
         merging = {each.source_index for each in self.beacon.pending_consolidations()} if keys else set()
         found = []
         for key, (values,) in zip(keys, known, strict=True):
-            operator, phase, slashed, prepared_at, _, _, staked, _, _, _, _ = values
+            operator, phase, slashed, prepared_at, _, filled_at, staked, _, _, _, _ = values
             there = seen.get(key)
             parts = Gwei(pending[there.index]) if there is not None else NO_GWEI
             merges = there is not None and there.index in merging
-            found.append(Entry(key, operator, phase, slashed, prepared_at, Gwei(staked), parts, merges, there))
+            times = prepared_at, filled_at
+            found.append(Entry(key, operator, phase, slashed, *times, Gwei(staked), parts, merges, there))
         return found
 
     def _pubkey_of(self, key_hash: bytes) -> bytes | None:
@@ -450,9 +476,10 @@ def proof_due(entry: Entry, credentials: bytes) -> str | None:
         return "proveSlashed"
     if seen.status in ("withdrawal_done", "withdrawal_possible") and seen.balance == 0:
         return "proveGone"
-    if record.exit_epoch != FAR_FUTURE and entry.phase != EXITING:
-        return "proveExiting"
-    return None
+    if record.exit_epoch != FAR_FUTURE:
+        return "proveExiting" if entry.phase != EXITING else None
+    is_settled = not entry.pending and not entry.merges
+    return "proveReturned" if is_settled and entry.staked - max(seen.balance, MIN_ACTIVE) >= MIN_RETURNED else None
 
 
 def replace_seen(entry: Entry, proof: proofs.ValidatorProof) -> Entry:

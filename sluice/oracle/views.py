@@ -29,6 +29,7 @@ REQUEST: Final = "(address,uint256,uint256,uint256,bool,bool)"
 """Of the queue: owner, shares, requestedAt, ..."""
 BOND: Final = "(uint96,uint96,uint40,uint24)"
 """Of the bonds: shares, leaving, leavingFrom, ..."""
+DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
 HEADER: Final = "(uint64,uint64,bytes32,bytes32,bytes32)"
 """Of the beacon chain, as proofs have it."""
 CONSENSUS = ("int256", "uint256", "uint256", "uint256")

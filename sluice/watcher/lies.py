@@ -15,19 +15,19 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from sluice.beacon import proofs
+from sluice.beacon.containers import NO_DEPOSIT
 from sluice.beacon.state import StateTree
 from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT
 from sluice.oracle.layer import Reading
 from sluice.oracle.report import Report
 from sluice.oracle.tree import Leaves, Opening, SumTree
-from sluice.oracle.views import HEADER
+from sluice.oracle.views import DEPOSIT, HEADER
 
 SIBLING: Final = "(bytes32,uint64,uint64)"
 OPENING: Final = f"(uint64,uint64,uint256,bytes32,uint64,{SIBLING}[])"
-DEPOSIT: Final = "(bytes,bytes32,uint64,bytes32,uint64)"
 EVIDENCE: Final = f"({HEADER},bytes32,{DEPOSIT},uint64,bytes32[])"
-NO_DEPOSIT: Final = (b"", bytes(32), 0, bytes(32), 0)
-NO_EVIDENCE: Final[tuple[Any, ...]] = ((0, 0, bytes(32), bytes(32), bytes(32)), bytes(32), NO_DEPOSIT, 0, [])
+NO_HEADER: Final = (0, 0, bytes(32), bytes(32), bytes(32))
+NO_EVIDENCE: Final[tuple[Any, ...]] = (NO_HEADER, bytes(32), NO_DEPOSIT.as_tuple(), 0, [])
 MOST_SIGNATURES: Final = 4_096
 
 
@@ -63,13 +63,13 @@ class StateProver:
 
     def balance(self, position: int) -> tuple[Any, ...]:
         found = proofs.balance_proof(self.tree, self.reading.ours.indices[position])
-        return (proofs.header_of(self.tree).as_tuple(), found.balances, NO_DEPOSIT, 0, found.branch)
+        return (proofs.header_of(self.tree).as_tuple(), found.balances, NO_DEPOSIT.as_tuple(), 0, found.branch)
 
     def deposit(self, index: int) -> tuple[Any, ...]:
         header = proofs.header_of(self.tree).as_tuple()
         if index >= self.tree.state.count("pending_deposits"):
             count = proofs.pending_deposit_count_proof(self.tree)
-            return (header, bytes(32), NO_DEPOSIT, count.count, count.branch)
+            return (header, bytes(32), NO_DEPOSIT.as_tuple(), count.count, count.branch)
         found = proofs.pending_deposit_proof(self.tree, index)
         return (header, bytes(32), found.deposit.as_tuple(), 0, found.branch)
 

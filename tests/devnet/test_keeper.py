@@ -101,6 +101,14 @@ def test_from_a_prepared_key_to_a_paid_request(world: World, tmp_path: Path) -> 
     assert "finalised (" in said
     protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", 1)
 
+    # what has come back is proven: it is no stake of the operator's any more
+    devnet.finalize(devnet.status().slot)
+    round_of(world, daemon)
+    counted = int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
+    assert counted == pytest.approx(2_017 * ETHER - pending.amount, abs=5 * ETHER)  # it earned, too
+    assert protocol.view("ValidatorManager", "stakeOf", operator) == (counted, 0, 1)
+    assert "proveReturned" not in "; ".join(round_of(world, daemon))
+
 
 def test_state_is_downloaded_when_a_proof_is_final_and_once(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
