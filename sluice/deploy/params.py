@@ -20,7 +20,8 @@ from sluice.deploy.quantities import Address, BasisPoints, Count, Seconds, Share
 
 ETHER = 10**18
 GWEI = 10**9
-DAY = 86_400
+HOUR = 3_600
+DAY = 24 * HOUR
 
 
 class _Section(BaseModel):
@@ -290,6 +291,13 @@ class Params(_Section):
             raise ValueError(
                 f"report_limits.maximum_age {limits.maximum_age} s must be at least half a frame ({frame // 2} s), "
                 "so that there is time to report"
+            )
+        window = frame + limits.minimum_age - limits.maximum_age
+        if self.challenge.answer_time + HOUR > window:
+            raise ValueError(
+                f"report_limits.maximum_age {limits.maximum_age} s leaves {window} s between a report and the next one; "
+                f"challenge.answer_time {self.challenge.answer_time} s and an hour must fit in, or a false report is "
+                "replaced before anybody can show it"
             )
         longest = max(30 * DAY, frame) + self.challenge.answer_time
         if self.challenge.delay < longest:
