@@ -295,7 +295,7 @@ class Params(_Section):
         window = frame + limits.minimum_age - limits.maximum_age
         if self.challenge.answer_time + HOUR > window:
             raise ValueError(
-                f"report_limits.maximum_age {limits.maximum_age} s leaves {window} s between a report and the next one; "
+                f"report_limits.maximum_age {limits.maximum_age} s leaves {window} s until the next report can come; "
                 f"challenge.answer_time {self.challenge.answer_time} s and an hour must fit in, or a false report is "
                 "replaced before anybody can show it"
             )

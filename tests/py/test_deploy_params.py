@@ -191,7 +191,7 @@ def test_local_accounts_are_those_of_the_test_mnemonic() -> None:
         ("report_limits.maximum_age", "12 hours", None, None),
         ("report_limits.maximum_age", "43199 seconds", "file", "maximum_age 43199 s must be at least half a frame"),
         ("report_limits.maximum_age", "69180 seconds", None, None),
-        ("report_limits.maximum_age", "69181 seconds", "file", "leaves 17999 s between a report and the next one"),
+        ("report_limits.maximum_age", "69181 seconds", "file", "leaves 17999 s until the next report can come"),
         ("fee_split.cover", "1501 bps", "fee_split", "the parts are 10001 bps together"),
         ("operators.solo.stake_cap", "31 ether", "operators.solo", "must be 0 or at least 32 ether"),
         ("operators.solo.stake_cap", "0 ether", None, None),
