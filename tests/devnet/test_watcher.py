@@ -113,7 +113,7 @@ def test_reports_that_came_meanwhile_are_judged_too(
     assert daemon.step() == f"slot {broken}: true", "it is tried again"
 
 
-def test_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
+def test_D11_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
     """So is one that is old, none at all, or a feed that is no feed."""
     devnet, protocol = world.devnet, world.protocol
     protocol.report()
