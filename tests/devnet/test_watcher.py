@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT, OracleDaemon
 from sluice.oracle.layer import BeaconLayer, Reading, WrongStateError
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import NO_GWEI, Gwei, Slot
+from sluice.watcher.alarms import BEHIND, KINDS
 from sluice.watcher.daemon import MOST_TRIES, NotJudgedError, WatchDaemon, WatchSettings
 from sluice.watcher.lies import first_difference, signatures_in
 from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
-from tests.devnet.staking import Key
+from tests.devnet.staking import Key, look, until
 from tests.devnet.test_oracle_daemon import committee, hostile
 from tests.devnet.world import World, open_world
 
@@ -143,6 +145,59 @@ def test_D11_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> N
     assert sounds(old) == sounds(none) == sounds(nowhere) == sounds(protocol.contracts.vault) == ["no price"]
     said = watcher(world, tmp_path / "said", price_feeds=(low,)).step()
     assert f"({low}), 3.00% below the rate" in said
+
+
+def sounding(daemon: WatchDaemon) -> set[str]:
+    """After a round."""
+    daemon.step()
+    return {kind for kind in KINDS if daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": kind})}
+
+
+def test_node_whose_newest_block_is_old_is_an_alarm(world: World, tmp_path: Path) -> None:
+    world.protocol.report()
+    daemon = watcher(world, tmp_path)
+    newest = get_block(world.devnet.node).timestamp
+    for late, alarms in ((BEHIND, set()), (BEHIND + 1, {"node behind"}), (0, set())):
+        daemon.now = partial(float, newest + late)
+        assert sounding(daemon) == alarms
+
+
+def test_request_that_waits_too_long_is_an_alarm_until_it_is_finalised(world: World, tmp_path: Path) -> None:
+    protocol, queue = world.protocol, "WithdrawalQueue"
+    protocol.report()
+    daemon = watcher(world, tmp_path, overdue_days=0.25)
+    protocol.send(protocol.staker, queue, "request", WEI, protocol.staker.address)
+    assert sounding(daemon) == set()
+    world.devnet.advance(FRAME // 4)
+    assert sounding(daemon) == set()
+    world.devnet.advance(1)
+    assert sounding(daemon) == {"queue behind"}
+    protocol.report()
+    assert sounding(daemon) == {"queue behind"}
+    protocol.send(protocol.stranger, queue, "finalize", int(protocol.view(queue, "lastRequestId")))
+    assert sounding(daemon) == set()
+
+
+def test_slashing_is_an_alarm_until_it_is_counted_and_a_bond_that_has_paid_until_it_is_filled(
+    world: World, tmp_path: Path
+) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(33 * WEI // 10)
+    key = world.validator(operator, "slashed under watch")
+    protocol.report()
+    daemon = watcher(world, tmp_path)
+    assert sounding(daemon) == set()
+    devnet.slash([look(devnet, key).index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+    assert sounding(daemon) == {"slashing not counted"}
+    protocol.report()
+    assert sounding(daemon) == {"bond too low"}
+    assert f"bond of operator {operator} is too low" in daemon.step()
+    protocol.send(protocol.staker, "StakedEther", "approve", protocol.result.plan.addresses["OperatorBonds"], 4 * WEI)
+    protocol.send(protocol.staker, "OperatorBonds", "deposit", operator, 4 * WEI)
+    assert sounding(daemon) == set()
 
 
 def test_figures_that_no_proof_shows_are_an_alarm(world: World, tmp_path: Path) -> None:
