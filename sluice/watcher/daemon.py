@@ -19,16 +19,16 @@ from prometheus_client import Counter, Gauge
 from pydantic import Field
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, Log, LogCursor, NodeError, NodeUnavailableError, call, get_block
+from sluice.chain.node import HttpNode, Log, LogCursor, Node, NodeError, NodeUnavailableError, call, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, ServiceSettings, Urls
 from sluice.oracle.daemon import REPORT_TUPLE
 from sluice.oracle.layer import BeaconLayer, NotFinalError, Reading
-from sluice.oracle.report import Report
+from sluice.oracle.report import Report, build_report
 from sluice.oracle.signing import digest as digest_of
 from sluice.oracle.tree import Deposit, Leaves, SumTree
-from sluice.oracle.views import CONSENSUS, Contracts, find_contracts, read_previous
+from sluice.oracle.views import Contracts, find_contracts, read_limits, read_previous, read_vault
 from sluice.units import Gwei, Slot, Wei
 from sluice.watcher.alarms import KINDS, Bounds, find_alarms
 from sluice.watcher.docket import Docket
@@ -42,6 +42,8 @@ NOBODY: Final[LocalAccount] = Account.from_key(b"\x01" * 32)
 LARGEST: Final = 64 << 20
 DEADLINE: Final = 60.0
 """Bytes and seconds, of a member's answer."""
+BY_THE_RULE: Final = {"faults": "gwei", "provision": "gwei", "withdrawn": "gwei", "deposited": "gwei", "rewards": "wei"}
+"""Fields of a report that no proof shows to be false, and their units."""
 MOST_TRIES: Final = 5
 """To judge a report that is not the newest, while the newest can be judged."""
 
@@ -81,6 +83,17 @@ class Verdict:
     text: str
     is_true: bool = False
     is_settled: bool = True
+
+
+@dataclass(frozen=True)
+class NodeAt:
+    """A node as it was at a block: nothing newer is seen."""
+
+    node: Node
+    block: int
+
+    def request(self, method: str, *params: Any) -> Any:  # noqa: ANN401 - JSON
+        return self.node.request(method, *(hex(self.block) if each == "latest" else each for each in params))
 
 
 class NotJudgedError(Exception):
@@ -238,21 +251,26 @@ class WatchDaemon:
         return StateProver(self.layer.tree_of(reading), reading)
 
     def _beyond_proof(self, slot: Slot, report: Report) -> Lie | None:
-        """What cannot be shown on chain, but computed: a person must ask the committee."""
+        """What cannot be shown on chain, but computed: a person must ask the committee. The rule of all members
+        says, too, how much of a gain at its limit is held back.
+        """
+        stamp = self.layer.read(slot).stamp
         ours = self.layer.view(slot, self.contracts.credentials)
-        block = self.layer.read(slot).stamp.block
-        previous = read_previous(self.node, self.contracts, block)
+        previous = read_previous(self.node, self.contracts, stamp.block)
         faults = self.layer.faults(previous, slot, self.contracts.credentials)
-        (_, deposited, _, _) = call(self.node, self.contracts.vault, "consensus()", returns=CONSENSUS, block=block)
-        if report.faults != faults:
-            return Lie(f"faults of {report.faults} gwei; they were {faults}")
-        if report.provision < ours.provision:
-            return Lie(f"a provision of {report.provision} gwei; {ours.provision} are needed")
-        if report.withdrawn > ours.withdrawn:
-            return Lie(f"{report.withdrawn} gwei withdrawn; {ours.withdrawn} arrived")
-        if report.deposited != deposited:
-            return Lie(f"{report.deposited} gwei deposited; they were {deposited}")
-        return None
+        vault = read_vault(NodeAt(self.node, stamp.block), self.contracts, stamp)
+        # governance may have changed the limits since: either could be those it was signed under
+        blocks = (stamp.block, self._acceptances()[slot].block - 1)
+        limits = [read_limits(self.node, self.contracts, block) for block in blocks]
+        for true in (build_report(ours, vault, each, faults) for each in limits):
+            if report == true:
+                return None
+        told = [
+            f"{name} of {getattr(report, name)} {unit}; by our nodes {getattr(true, name)}"
+            for name, unit in BY_THE_RULE.items()
+            if getattr(report, name) != getattr(true, name)
+        ]
+        return Lie(", ".join(told))
 
     def _accepted_after(self, slot: Slot) -> list[Slot]:
         return sorted(each for each in self._acceptances() if each > slot)

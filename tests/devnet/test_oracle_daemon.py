@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,24 @@ import httpx
 import numpy as np
 import pytest
 from eth_account import Account
+from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 
 from sluice.beacon.client import BeaconClient
 from sluice.chain.node import get_block
 from sluice.demo.live import connected
+from sluice.oracle import daemon as oracle_daemon
 from sluice.oracle import exchange
 from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
 from sluice.oracle.exchange import GETS_A_MINUTE, LARGEST, LEAVES_A_MINUTE, POSTS_A_MINUTE, Message, Peers
-from sluice.oracle.layer import BeaconLayer, LostFiguresError
-from sluice.oracle.signing import sign
+from sluice.oracle.layer import BeaconLayer, LostFiguresError, NotFinalError
+from sluice.oracle.registry import DisagreementError
+from sluice.oracle.report import Report
+from sluice.oracle.signing import digest, sign
 from sluice.oracle.tree import Leaves, SumTree
+from sluice.oracle.views import NothingToReportError
 from sluice.units import Gwei, Slot
-from tests.devnet.altered import altered
+from tests.devnet.altered import Change, altered
 from tests.devnet.protocol import DAY, FRAME, GAS, SLOT, WEI, Protocol, account
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
@@ -70,6 +76,7 @@ def settings_for(world: World, folder: Path, **more: Any) -> OracleSettings:
                 "beacon_urls": tuple(devnet.beacon_urls),
                 "takeover_seconds": 0.01,
                 "receipt_seconds": 20.0,
+                "vote_after": 0.999,
             }
             | more
         ),
@@ -372,20 +379,81 @@ def test_leaves_can_be_had_by_whoever_wants_to_check(world: World, one: tuple[Or
 # --- Nodes that fail ---
 
 
-def test_nodes_that_stall_lag_or_disagree_stop_one_round_and_not_the_service(world: World, tmp_path: Path) -> None:
-    world.protocol.next_frame()
+@pytest.fixture
+def right(world: World) -> Report:
+    """That of the frame that runs. Nobody submits it here, so one frame serves many tests."""
+    try:
+        return world.protocol.prepared().report
+    except (NotFinalError, NothingToReportError):
+        world.protocol.next_frame()
+        return world.protocol.prepared().report
+
+
+def signed(folder: Path) -> dict[str, str]:
+    """By the first member."""
+    journal = folder / "0" / "signed.json"
+    return dict(json.loads(journal.read_text())) if journal.exists() else {}
+
+
+def entry(world: World, report: Report) -> dict[str, str]:
+    return {str(report.reference_slot): digest(report, world.protocol.contracts.domain).hex()}
+
+
+@pytest.mark.usefixtures("right")
+def test_round_in_which_all_beacon_nodes_fail_signs_nothing(world: World, tmp_path: Path) -> None:
     daemon = member(world, tmp_path, 0)
     for faults in ({"unavailable": True}, {"wrong_balance": WRONG}, {"corrupt": True}, {"truncate": True}):
         for node in (0, 1):
             world.devnet.set_faults(node, **faults)
         assert daemon.service.run(once=True) is False, faults
-        assert not (tmp_path / "0" / "signed.json").exists(), "nothing was signed"
+        assert signed(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "good", "words"),
+    [
+        ("stall", False, "no answer in time"),
+        ("unavailable", False, "503: devnet fault"),
+        ("lag", True, "is not final yet"),
+        ("prune", True, "1 of 5 signatures"),
+        ("disagree", False, "DisagreementError: beacon nodes have different blocks at slot"),
+        ("wrong_balance", True, "1 of 5 signatures"),
+    ],
+)
+def test_D9_one_of_two_beacon_nodes_at_fault_leads_to_the_right_report_or_none(
+    world: World, tmp_path: Path, right: Report, monkeypatch: pytest.MonkeyPatch, fault: str, good: bool, words: str
+) -> None:
+    """The one that is asked first. A wrong state of it is refused, that of the other taken. When it is well again, the
+    service goes on.
+    """
+    monkeypatch.setattr(oracle_daemon, "BeaconClient", partial(BeaconClient, timeout=0.5))
+    change = {"index": world.protocol.layer.read(right.reference_slot).ours.indices[0], "gwei": 5 * 10**9}
+    value = {"lag": FRAME, "disagree": change, "wrong_balance": change}.get(fault, True)
+    daemon = member(world, tmp_path, 0)
+    world.devnet.set_faults(0, **{fault: value})
+    assert daemon.service.run(once=True) is good
+    assert words in daemon.service.status
+    assert signed(tmp_path) == (entry(world, right) if "signatures" in words else {})
     world.devnet.set_faults(0)
-    # one that sends a wrong state is not believed; the other has the right one
-    world.devnet.set_faults(1)
-    world.devnet.set_faults(0, wrong_balance=WRONG)
     assert daemon.service.run(once=True) is True
-    assert "signatures" in daemon.service.status
+    assert signed(tmp_path) == entry(world, right)
+
+
+def test_D9_members_who_see_different_blocks_sign_the_right_report_or_none(
+    world: World, tmp_path: Path, right: Report
+) -> None:
+    """Who sees two chains at once signs neither; those who see one report without it."""
+    index = world.protocol.layer.read(right.reference_slot).ours.indices[0]
+    world.devnet.set_faults(0, disagree={"index": index, "gwei": 5 * 10**9})
+    honest = world.devnet.beacon_urls[1:]
+    with committee(world, tmp_path, [1, 2, 3, 4, 5], beacon_urls=honest) as members:
+        torn = member(world, tmp_path, 0)
+        with pytest.raises(DisagreementError, match="beacon nodes have different blocks"):
+            torn.step()
+        said = rounds(world, members)
+    assert reported(world), said
+    assert bytes(world.protocol.view("ReportOracle", "newest")).hex() == entry(world, right)[str(right.reference_slot)]
+    assert signed(tmp_path) == {}
 
 
 def test_header_that_has_not_the_root_it_says_is_not_believed(world: World, tmp_path: Path) -> None:
@@ -433,6 +501,52 @@ def test_execution_nodes_must_lead_to_the_same_report(world: World, tmp_path: Pa
     assert lies[0]
     assert "execution nodes lead to reports with different rewards" in daemon.service.status
     assert not (tmp_path / "0" / "signed.json").exists()
+
+
+def altering(method: str, words: str, change: Callable[[Any], Any]) -> Change:
+    """Lies in answers to this method about blocks by number, where ``words`` are in what is asked."""
+
+    def alter(_: str, body: bytes, answer: bytes) -> bytes:
+        asked = json.loads(body)
+        if asked["method"] != method or "latest" in asked["params"] or words not in body.decode().lower():
+            return answer
+        found = json.loads(answer)
+        return json.dumps(found | {"result": change(found["result"])}).encode()
+
+    return alter
+
+
+@pytest.mark.parametrize("what", ["block", "counters of the vault", "ether in the gateway"])
+@pytest.mark.usefixtures("right")
+def test_D9_execution_nodes_that_answer_differently_lead_to_no_signature(
+    world: World, tmp_path: Path, what: str
+) -> None:
+    """At the block of the reference slot, of which all must have the same."""
+    counters, gateway = keccak(text="consensus()")[:4].hex(), world.protocol.contracts.gateway.lower()
+    lie = {
+        "block": altering("eth_getBlockByNumber", "", lambda block: block | {"hash": "0x" + 64 * "1"}),
+        "counters of the vault": altering("eth_call", counters, lambda words: f"0x{int(words, 16) + 2**256:0256x}"),
+        "ether in the gateway": altering("eth_getBalance", gateway, lambda wei: hex(int(wei, 16) + 10**9)),
+    }[what]
+    url = world.devnet.execution_url
+    with altered(url, lie) as liar:
+        daemon = member(world, tmp_path, 0, execution_urls=(url, liar))
+        assert daemon.service.run(once=True) is False
+    assert "DisagreementError: execution nodes answer differently" in daemon.service.status
+    assert signed(tmp_path) == {}
+
+
+@pytest.mark.parametrize("change", [{"hash": "0x" + 64 * "1"}, {"timestamp": "0x1"}], ids=["hash", "time"])
+@pytest.mark.usefixtures("right")
+def test_D9_block_that_the_beacon_state_does_not_name_is_refused(
+    world: World, tmp_path: Path, change: dict[str, str]
+) -> None:
+    """An execution node alone, on another branch: there is none to differ from."""
+    with altered(world.devnet.execution_url, altering("eth_getBlockByNumber", "", lambda b: b | change)) as liar:
+        daemon = member(world, tmp_path, 0, execution_urls=(liar,))
+        assert daemon.service.run(once=True) is False
+    assert "DisagreementError: the beacon state of slot" in daemon.service.status
+    assert signed(tmp_path) == {}
 
 
 # --- A slashing ---

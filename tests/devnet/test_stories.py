@@ -10,14 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from sluice.beacon import proofs
 from sluice.oracle.layer import NotFinalError
 from sluice.oracle.tree import SumTree
 from sluice.units import Gwei
 from tests.challenging import ForgedTree, flat
-from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
-from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
+from tests.devnet.protocol import DAY, ETHER, FRAME, GAS, SLOT, WEI, Protocol, RefusedError, account, as_struct
+from tests.devnet.staking import (
+    Key,
+    deposit_data,
+    look,
+    make_deposits,
+    make_validators,
+    request_consolidation,
+    until,
+)
 from tests.devnet.world import World, open_world
 
 NO_ONE = "0x" + "00" * 20
@@ -157,21 +166,32 @@ def test_overdue_request_lets_a_stranger_force_exits(world: World) -> None:
     protocol.send(protocol.stranger, queue, "claim(uint256)", request)
 
 
-def test_strangers_deposits_profit_the_pool_and_stop_nothing(world: World) -> None:
-    """D8, B7: 1 ether and 32 ether for one of our validators, by nobody we know."""
-    protocol, devnet = world.protocol, world.devnet
+def held_by(protocol: Protocol, operator: int, *people: LocalAccount) -> list[int]:
+    """What could profit somebody: the operator's bond, and everybody's slETH."""
+    bond = int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    return [bond, *(int(protocol.view("StakedEther", "balanceOf", each.address)) for each in people)]
+
+
+def test_B7_strangers_ether_profits_the_pool_and_stops_nothing(world: World) -> None:
+    """1 ether (the deposit contract takes no less) and 32 ether for one of our validators, 1 wei each for the gateway
+    and the rewards vault, by nobody we know.
+    """
+    protocol, devnet, giver = world.protocol, world.devnet, account(20)
     protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=200 * WEI)
     operator = world.operator(20 * WEI)
     key = world.validator(operator, "gifted", 99)
     protocol.report()
-    for amount in (ETHER, 31 * ETHER):
-        gift = deposit_data(devnet, key, FOREIGN, Gwei(amount))
-        make_deposits(devnet, account(20), gift)
-    seen = protocol.report()
-    assert not seen.forecast.violations
-    assert seen.forecast.profit > 0
-    later = protocol.report()
-    assert not later.forecast.violations
+    usual = protocol.report().forecast.profit
+    held = held_by(protocol, operator, giver, protocol.operator)
+    for amount in (ETHER, 32 * ETHER):
+        make_deposits(devnet, giver, deposit_data(devnet, key, FOREIGN, Gwei(amount)))
+    for there in (protocol.contracts.gateway, protocol.contracts.rewards_vault):
+        devnet.transact(giver, there, b"", 1, GAS)
+    reports = [protocol.report() for _ in range(3)]
+    profits = [each.forecast.profit for each in reports]
+    assert sum(profits) >= 33 * WEI + 3 * usual * 9 // 10, (usual, profits)
+    assert sum(each.report.rewards for each in reports) == 1
+    assert held_by(protocol, operator, giver, protocol.operator) == held
 
 
 def test_missed_reference_slot_is_reported_from_the_block_before(world: World) -> None:
@@ -219,6 +239,36 @@ def test_D8_consolidation_counts_once(world: World) -> None:
     arguments = (as_struct(proof, timestamp), balance.balances, list(balance.branch))
     protocol.send(protocol.stranger, "ValidatorManager", "proveGone", *arguments)
     assert (staked(protocol, source), staked(protocol, target)) == (0, 96 * ETHER)
+
+
+def test_D8_strangers_consolidation_into_ours_is_a_gain_once(world: World) -> None:
+    """EIP-7251 lets anybody merge a validator of its own into any that compounds. It is a gift like others."""
+    protocol, devnet, giver = world.protocol, world.devnet, account(20)
+    protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=200 * WEI)
+    operator = world.operator(20 * WEI)
+    source = Key.of("of a stranger")
+    credentials = b"\x01" + bytes(11) + bytes.fromhex(giver.address[2:])
+    make_validators(devnet, giver, credentials, Gwei(32 * ETHER), source)
+    target = world.validator(operator, "merged into by a stranger", 63)
+    period = int(devnet.beacon.spec().values["SHARD_COMMITTEE_PERIOD"])
+    until(
+        devnet, lambda: devnet.status().slot // 8 >= look(devnet, source).validator.activation_epoch + period + 1, 400
+    )
+    protocol.report()
+    usual = protocol.report().forecast.profit
+    held = held_by(protocol, operator, giver, protocol.operator)
+    request_consolidation(devnet, giver, source.pubkey, target.pubkey)
+    profits = []
+    for _ in range(60):
+        profits.append(protocol.report().forecast.profit)
+        if look(devnet, source).balance < ETHER:
+            break
+    assert look(devnet, target).balance >= 96 * ETHER
+    profits.append(protocol.report().forecast.profit)  # what the limit has held back
+    gain = sum(profits) - len(profits) * usual
+    assert 24 * WEI < gain < 40 * WEI, (usual, profits)
+    assert staked(protocol, target) == 64 * ETHER, "it is nobody's stake"
+    assert held_by(protocol, operator, giver, protocol.operator) == held
 
 
 def staked(protocol: Protocol, key: Key) -> int:

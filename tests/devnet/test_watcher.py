@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,19 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from sluice.chain.node import get_block
+from sluice.chain.node import Node, get_block
 from sluice.oracle.daemon import REPORT_TUPLE, SUBMIT, OracleDaemon
 from sluice.oracle.layer import BeaconLayer, Reading, WrongStateError
+from sluice.oracle.report import Limits
 from sluice.oracle.tree import Leaves, SumTree
+from sluice.oracle.views import Contracts, Prepared, read_limits
 from sluice.units import NO_GWEI, Gwei, Slot
+from sluice.watcher import daemon as watcher_daemon
+from sluice.watcher.alarms import BEHIND, KINDS
 from sluice.watcher.daemon import MOST_TRIES, NotJudgedError, WatchDaemon, WatchSettings
 from sluice.watcher.lies import first_difference, signatures_in
-from tests.devnet.protocol import ETHER, FRAME, WEI, account, artifacts
-from tests.devnet.staking import Key
+from tests.devnet.protocol import ETHER, FRAME, GAS, WEI, account, artifacts
+from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
 from tests.devnet.test_oracle_daemon import committee, hostile
 from tests.devnet.world import World, open_world
 
@@ -113,7 +118,7 @@ def test_reports_that_came_meanwhile_are_judged_too(
     assert daemon.step() == f"slot {broken}: true", "it is tried again"
 
 
-def test_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
+def test_D11_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
     """So is one that is old, none at all, or a feed that is no feed."""
     devnet, protocol = world.devnet, world.protocol
     protocol.report()
@@ -145,18 +150,122 @@ def test_price_below_the_rate_is_an_alarm(world: World, tmp_path: Path) -> None:
     assert f"({low}), 3.00% below the rate" in said
 
 
-def test_figures_that_no_proof_shows_are_an_alarm(world: World, tmp_path: Path) -> None:
-    """Faults that never were: bonds would pay for nothing. A person must ask the committee."""
+def sounding(daemon: WatchDaemon) -> set[str]:
+    """After a round."""
+    daemon.step()
+    return {kind for kind in KINDS if daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": kind})}
+
+
+def test_node_whose_newest_block_is_old_is_an_alarm(world: World, tmp_path: Path) -> None:
+    world.protocol.report()
+    daemon = watcher(world, tmp_path)
+    newest = get_block(world.devnet.node).timestamp
+    for late, alarms in ((BEHIND, set()), (BEHIND + 1, {"node behind"}), (0, set())):
+        daemon.now = partial(float, newest + late)
+        assert sounding(daemon) == alarms
+
+
+def test_request_that_waits_too_long_is_an_alarm_until_it_is_finalised(world: World, tmp_path: Path) -> None:
+    protocol, queue = world.protocol, "WithdrawalQueue"
+    protocol.report()
+    daemon = watcher(world, tmp_path, overdue_days=0.25)
+    protocol.send(protocol.staker, queue, "request", WEI, protocol.staker.address)
+    assert sounding(daemon) == set()
+    world.devnet.advance(FRAME // 4)
+    assert sounding(daemon) == set()
+    world.devnet.advance(1)
+    assert sounding(daemon) == {"queue behind"}
+    protocol.report()
+    assert sounding(daemon) == {"queue behind"}
+    protocol.send(protocol.stranger, queue, "finalize", int(protocol.view(queue, "lastRequestId")))
+    assert sounding(daemon) == set()
+
+
+def test_slashing_is_an_alarm_until_it_is_counted_and_a_bond_that_has_paid_until_it_is_filled(
+    world: World, tmp_path: Path
+) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(33 * WEI // 10)
+    key = world.validator(operator, "slashed under watch")
+    protocol.report()
+    daemon = watcher(world, tmp_path)
+    assert sounding(daemon) == set()
+    devnet.slash([look(devnet, key).index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+    assert sounding(daemon) == {"slashing not counted"}
+    protocol.report()
+    assert sounding(daemon) == {"bond too low"}
+    assert f"bond of operator {operator} is too low" in daemon.step()
+    protocol.send(protocol.staker, "StakedEther", "approve", protocol.result.plan.addresses["OperatorBonds"], 4 * WEI)
+    protocol.send(protocol.staker, "OperatorBonds", "deposit", operator, 4 * WEI)
+    assert sounding(daemon) == set()
+
+
+@pytest.mark.parametrize(
+    ("field", "added"),
+    [("faults", ETHER), ("provision", 20 * ETHER), ("withdrawn", -1), ("deposited", -ETHER), ("rewards", -1)],
+)
+def test_figure_that_no_proof_shows_to_be_false_is_an_alarm(
+    world: World, tmp_path: Path, field: str, added: int
+) -> None:
+    """A quorum tells faults that never were, or keeps back what was earned. A person must ask the committee."""
     protocol = world.protocol
+    for there in (protocol.contracts.gateway, protocol.contracts.rewards_vault):
+        world.devnet.transact(protocol.stranger, there, b"", WEI, GAS)
     protocol.next_frame()
     true = protocol.prepared().report
-    lie = protocol.changed(true, faults=Gwei(true.faults + ETHER))
+    due = getattr(true, field)
+    lie = protocol.changed(true, **{field: due + added})
     protocol.submit(lie, protocol.signatures(lie))
     daemon = watcher(world, tmp_path)
-    assert "FALSE: faults of 1000000000 gwei; they were 0; it takes a person" in daemon.step()
+    words = f"{field} of {due + added} {'wei' if field == 'rewards' else 'gwei'}; by our nodes {due}"
+    assert daemon.step() == f"slot {lie.reference_slot}: FALSE: {words}; it takes a person"
     assert daemon.service.metrics.get_sample_value("sluice_alarm", {"kind": "false report"}) == 1
     protocol.report()
     assert daemon.step().endswith(": true")
+
+
+def test_gain_at_its_limit_is_kept_back_as_far_as_the_rule_says(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gift of 100 ether: what all members keep back of it is no lie, one gwei more is."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.report()
+    devnet.transact(protocol.stranger, protocol.contracts.rewards_vault, b"", WEI, GAS)
+    make_deposits(devnet, account(20), deposit_data(devnet, Key.of("watched one"), bytes(32), Gwei(100 * ETHER)))
+    made = protocol.report()
+    assert (kept_back(made) > ETHER, made.report.rewards) == (True, 0)
+
+    block = made.stamp.block
+    for first in (True, False):  # governance has changed the limits before it was signed, or after
+
+        def limits(node: Node, contracts: Contracts, at: int, *, first: bool = first) -> Limits:
+            found = read_limits(node, contracts, at)
+            return replace(found, gain_allowance=Gwei(0)) if (at == block) is first else found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(watcher_daemon, "read_limits", limits)
+            assert watcher(world, tmp_path / str(first)).step() == f"slot {made.report.reference_slot}: true"
+
+    protocol.next_frame()
+    true = protocol.prepared()
+    assert kept_back(true) > ETHER
+    lie = protocol.changed(true.report, provision=Gwei(true.report.provision + 1))
+    protocol.submit(lie, protocol.signatures(lie))
+    words = f"FALSE: provision of {lie.provision} gwei; by our nodes {true.report.provision}; it takes a person"
+    assert watcher(world, tmp_path / "lie").step() == f"slot {lie.reference_slot}: {words}"
+    while not made.report.rewards:
+        made = protocol.report()
+    assert kept_back(made) == 0
+    assert watcher(world, tmp_path / "after").step() == f"slot {made.report.reference_slot}: true"
+
+
+def kept_back(made: Prepared) -> int:
+    """gwei, but for rewards."""
+    report, view = made.report, made.consensus
+    return report.provision - view.provision + view.withdrawn - report.withdrawn
 
 
 def test_first_leaf_that_is_false_is_found() -> None:
