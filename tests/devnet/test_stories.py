@@ -7,12 +7,14 @@ counted: execution balances, consensus balances and burnt fees, to the gwei.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from sluice.beacon import proofs
 from sluice.oracle.layer import NotFinalError
+from sluice.oracle.report import Report
 from sluice.oracle.tree import SumTree
 from sluice.units import Gwei
 from tests.challenging import ForgedTree, flat
@@ -242,31 +244,48 @@ def test_queue_pays_without_reports_when_the_committee_is_gone(world: World) -> 
 
 @pytest.mark.parametrize("left", [3 * WEI // 10, 0])
 def test_slashing_with_some_or_none_of_a_bond_is_borne_by_holders(left: int, tmp_path: Path) -> None:
-    """What the committee has settled has left so much of the bond. That goes first; the rest is taken from all."""
+    """What the committee has settled has left so much of the bond. That and the cover fund go; the rate falls by the
+    rest, and by no wei more.
+    """
     with open_world(tmp_path) as world:
         protocol, devnet = world.protocol, world.devnet
-        operator = world.operator(4 * WEI)
-        key = world.validator(operator, "slashed")
-        protocol.settle(operator, 4 * WEI - left)
-        protocol.report()
+        operator = world.operator(14 * WEI)
+        key = world.validator(operator, "slashed", 127)
+        before = protocol.report().report
+        protocol.settle(operator, 14 * WEI - left)
+        cover = 14 * WEI - left
+        assert covered(protocol) == cover, "what was settled is the cover fund's"
         devnet.slash([look(devnet, key).index])
         devnet.advance_block()
         until(devnet, lambda: look(devnet, key).validator.slashed)
         protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
-        cover = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
-        assert cover == 4 * WEI - left, "what was settled is the cover fund's"
-        bond = worth(protocol, left)
-        seen = protocol.report()
-        assert seen.report.faults * 10**9 > 2 * bond
-        assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == 0
-        net = -seen.forecast.profit
-        assert net > 0
-        after = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
-        unvested = int(protocol.view("StakingVault", "unvested"))
-        paid = worth(protocol, cover - after)
-        # bond, unvested rewards, cover fund: together all of it, so the rate has not fallen
-        assert (bond + paid >= net - WEI // 100) or unvested == 0
+        assert protocol.view("StakingVault", "unvested") == 0, "nothing else pays, and the rate stands still"
+        rate, supply = exact_rate(protocol), int(protocol.view("StakingVault", "supply"))
+        seen = protocol.report().report
+        loss = (counted(before) - counted(seen)) * 10**9
+        assert (before.rewards, seen.rewards) == (0, 0)
+        assert seen.faults * 10**9 > loss > 20 * WEI
+        assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == covered(protocol) == 0
+        remaining = supply - left - cover
+        assert int(protocol.view("StakingVault", "supply")) == remaining
+        fall = (loss - rate * (left + cover)) / remaining
+        assert exact_rate(protocol) == rate - fall
+        assert fall > Fraction(1, 1_000)
         world.books.check()
+
+
+def covered(protocol: Protocol) -> int:
+    """Shares that the cover fund has."""
+    return int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
+
+
+def exact_rate(protocol: Protocol) -> Fraction:
+    return Fraction(protocol.view("StakingVault", "totalAssets"), protocol.view("StakingVault", "supply"))
+
+
+def counted(report: Report) -> int:
+    """What is there of all that was deposited, gwei."""
+    return report.consensus_balance + report.withdrawn - report.provision - report.deposited
 
 
 def test_committee_that_lies_about_one_balance_pays(world: World) -> None:
