@@ -16,10 +16,11 @@ from sluice.beacon import proofs
 from sluice.oracle.layer import NotFinalError
 from sluice.oracle.report import Report
 from sluice.oracle.tree import SumTree
-from sluice.units import Gwei
+from sluice.units import Gwei, Slot
 from tests.challenging import ForgedTree, flat
 from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
+from tests.devnet.test_oracle_daemon import committee, rounds
 from tests.devnet.world import World, open_world
 
 NO_ONE = "0x" + "00" * 20
@@ -228,15 +229,26 @@ def staked(protocol: Protocol, key: Key) -> int:
     return int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
 
 
-def test_queue_pays_without_reports_when_the_committee_is_gone(world: World) -> None:
-    """Five of nine silent for ever: three days later who has waited is paid at the rate of the moment."""
+def test_queue_pays_without_reports_when_five_of_nine_are_silent(world: World, tmp_path: Path) -> None:
+    """The other four sign, exchange and vote, frame after frame: no report comes. Three days later who has waited is
+    paid at the rate of the moment.
+    """
     protocol, devnet = world.protocol, world.devnet
     protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=9 * WEI)
     protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
     request = int(protocol.view("WithdrawalQueue", "lastRequestId"))
-    with pytest.raises(RefusedError, match="RequestNotCovered"):
-        protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
-    devnet.advance(3 * FRAME + 1)
+    newest = protocol.view("ReportOracle", "newest")
+    with committee(world, tmp_path, [1, 3, 5, 7], vote_after=0.001) as members:
+        for _ in range(3):
+            protocol.next_frame()
+            with pytest.raises(RefusedError, match="RequestNotCovered"):
+                protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
+            said = rounds(world, members)
+            assert sum("voted (" in each for each in said) == 4, said
+            slot = Slot(int(protocol.view("ReportOracle", "expected")[0]))
+            assert [len(each.book.messages(slot)) for each in members] == [4] * 4, "all have all signatures there are"
+    assert protocol.view("ReportOracle", "newest") == newest
+    devnet.advance(FRAME)
     protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
     protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", request)
     assert not protocol.report().forecast.violations, "who comes back late reports all of it"
