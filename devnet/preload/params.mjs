@@ -6,6 +6,7 @@ import {paramsEVM} from '@ethereumjs/evm';
 import {paramsTx} from '@ethereumjs/tx';
 import {paramsVM} from '@ethereumjs/vm';
 
+/** In the client's order: a VM's are merged after its EVM's, and one value differs (2935.historyServeWindow). */
 const TABLES = [paramsBlock, paramsTx, paramsEVM, paramsVM];
 const merged = Symbol('merged');
 const proto = /** @type {any} */ (Common.prototype);
