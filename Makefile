@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo demo-days test test-deep mutate lint fmt bench bench-report shell console chain devnet lock clean distclean
+.PHONY: help setup .ready compile demo demo-days test test-deep mutate lint fmt bench bench-report bench-devnet shell console chain devnet lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -56,6 +56,9 @@ fmt: .ready ## format Python and Solidity
 
 bench-report: .ready ## CPU and memory of a report from a state of a million validators
 	@$(IN) python -m tools.bench_report $(ARGS)
+
+bench-devnet: .ready ## time of a slot, start and memory of a devnet on both backends
+	@$(IN) python -m tools.bench_devnet $(ARGS)
 
 shell: .ready ## a shell with ape, forge, anvil and the rest on PATH
 	@$(IN) PS1='(sluice) \w\$$ ' bash --norc -i || true

@@ -136,7 +136,7 @@ class Devnet(Controls):
             "--rpc", "--rpcAddr", "127.0.0.1", "--rpcPort", str(rpc),
             "--rpcEngine", "--rpcEngineAddr", "127.0.0.1", "--rpcEnginePort", str(engine), "--jwtSecret", str(secret),
             "--sync", "none", "--isSingleNode", "--discV4=false", "--discDns=false", "--port", str(peers),
-            "--maxPeers", "0", "--logFile=false",
+            "--maxPeers", "0", "--logFile=false", "--logLevel", "warn",
         ]  # fmt: skip
         process = self._start("ethereumjs", command, folder)
         self._rpc_url = f"http://127.0.0.1:{rpc}"

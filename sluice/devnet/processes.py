@@ -1,5 +1,6 @@
 """The processes of a devnet: found, started, watched, ended by their ids."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -72,6 +73,15 @@ class Process:
     @property
     def alive(self) -> bool:
         return self._child.poll() is None
+
+    def memory(self) -> int:
+        """Resident bytes; Linux alone says so."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu_seconds(self) -> float:
+        """Of all its threads, so far; Linux alone says so."""
+        words = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

@@ -145,5 +145,8 @@ def test_genesis_and_specification(devnet: Devnet) -> None:
         assert other.genesis() == genesis
 
 
-def test_memory_stays_below_a_gigabyte(devnet: Devnet) -> None:
-    assert devnet.stats()["memory_mb"] < 1000
+def test_memory_of_both_halves_stays_below_a_gigabyte(devnet: Devnet) -> None:
+    used = {process.name: process.memory() for process in devnet.processes}
+    assert len(used) == 2
+    assert used["consensus"] == pytest.approx(devnet.stats()["memory_mb"] * 10**6, rel=0.2)
+    assert sum(used.values()) < 10**9, used

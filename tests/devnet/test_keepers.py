@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, pairwise
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from sluice.beacon.deposits import sign_deposit
+from sluice.daemon.sender import NotSentError, Sender
 from sluice.keeper.daemon import KeeperDaemon
 from sluice.units import Gwei
-from tests.devnet.protocol import DAY, ETHER, SLOT, WEI, account
+from tests.devnet.protocol import DAY, ETHER, GAS, SLOT, WEI, account
 from tests.devnet.staking import Key
 from tests.devnet.test_keeper import keeper, round_of
 from tests.devnet.world import World, open_world
@@ -42,6 +44,67 @@ def pair(world: World, folder: Path) -> list[KeeperDaemon]:
     return both
 
 
+def race(world: World, both: list[KeeperDaemon], act: Callable[[KeeperDaemon], Iterable[str]]) -> list[list[str]]:
+    """What each says that has decided on the same block; where both send, it is for the same one, too."""
+    devnet = world.devnet
+
+    def run(keeper: KeeperDaemon) -> list[str]:
+        try:
+            return list(act(keeper))
+        except NotSentError as error:
+            return [str(error)]
+
+    with ThreadPoolExecutor() as pool:
+        racing = [pool.submit(run, each) for each in both]
+        while sum(each.done() for each in racing) + devnet.waiting < len(both):
+            time.sleep(0.01)
+        with devnet.mining():
+            return [each.result() for each in racing]
+
+
+def second_pays(world: World, both: list[KeeperDaemon], act: Callable[[KeeperDaemon], Iterable[str]]) -> int:
+    """Gas of the one whose transaction comes second in the block, and does nothing."""
+    simulate, simulated = Sender.simulate, Barrier(len(both), timeout=60)
+
+    def together(sender: Sender, to: str, data: bytes, value: int = 0) -> int:
+        gas = simulate(sender, to, data, value)
+        simulated.wait()  # anvil estimates on top of what waits already: the second would not send
+        return gas
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sender, "simulate", together)
+        assert [len(said) for said in race(world, both, act)] == [1, 1], "both have sent"
+    block = world.devnet.node.request("eth_getBlockByNumber", "latest", False)
+    first, second = [world.devnet.receipt(each) for each in block["transactions"]]
+    assert first["logs"]
+    assert not second["logs"]
+    return int(second["gasUsed"], 16)
+
+
+def test_second_of_two_that_prove_in_one_block_pays_little(world: World, tmp_path: Path) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(2 * WEI)
+    key = Key.of("proven in a race")
+    devnet.add_keys([key.secret])
+    protocol.prepare(operator, protocol.operator, key)
+    protocol.appears(key)
+    devnet.finalize(devnet.status().slot)
+    assert second_pays(world, pair(world, tmp_path), lambda keeper: keeper._prove(keeper._entries())) < 55_000
+
+
+def test_second_of_two_that_finalise_in_one_block_pays_little(world: World, tmp_path: Path) -> None:
+    protocol = world.protocol
+    protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
+    protocol.report()
+    assert second_pays(world, pair(world, tmp_path), KeeperDaemon._finalize) < 27_000
+
+
+def test_second_of_two_that_sweep_in_one_block_pays_little(world: World, tmp_path: Path) -> None:
+    protocol, devnet = world.protocol, world.devnet
+    devnet.transact(protocol.stranger, protocol.contracts.gateway, b"", WEI, GAS)
+    assert second_pays(world, pair(world, tmp_path), KeeperDaemon._sweep) < 45_000
+
+
 def test_keepers_take_turns_at_what_only_they_may(world: World, tmp_path: Path) -> None:
     """Four fifths of a turn for each, the last fifth for nobody: what was sent in it must arrive first."""
     both = pair(world, tmp_path)
@@ -67,12 +130,7 @@ def test_two_keepers_that_race_top_up_and_ask_once(world: World, tmp_path: Path)
     both = pair(world, tmp_path)
     while not any(each._is_turn() for each in both):
         devnet.advance_block()
-    with ThreadPoolExecutor() as pool:
-        racing = [pool.submit(lambda keeper: list(keeper._top_up(keeper._entries())), each) for each in both]
-        while sum(each.done() for each in racing) + devnet.waiting < len(both):
-            time.sleep(0.01)
-        with devnet.mining():
-            said = [each.result() for each in racing]
+    said = race(world, both, lambda keeper: keeper._top_up(keeper._entries()))
     assert sorted(map(len, said)) == [0, 1]
     staked = int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
     for _ in range(2 * TURN // SLOT):

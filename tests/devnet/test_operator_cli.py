@@ -8,21 +8,20 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import structlog
 from click.testing import CliRunner
 
 from sluice.beacon.answers import Validator
 from sluice.cli.main import cli
-from sluice.daemon.keys import load_key
 from sluice.deploy.registry import Registry
 from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
-from sluice.keeper.daemon import KeeperDaemon, KeeperSettings
 from sluice.operators import Operators
 from tests.devnet.conftest import BACKEND
 from tests.devnet.protocol import ETHER, ROOT
@@ -69,14 +68,16 @@ class Site:
                 words += ["--url", self.devnet.beacon_urls[0]]
             return CliRunner().invoke(cli, words[1:], env={**os.environ, **self.environment})
 
-    def keep(self, file: str) -> str:
-        """A round of the keeper with the page's settings."""
-        given = yaml.safe_load(self.here((ROOT / file).read_text()))
-        settings = KeeperSettings(**given, receipt_seconds=20.0)
-        assert settings.key_file is not None
-        assert settings.password_file is not None
-        with self.devnet.mining():
-            return KeeperDaemon.of(settings, load_key(settings.key_file, settings.password_file)).step()
+    def keep(self, command: str) -> str:
+        """One round of the page's keeper, in a terminal without what the page exports; what it did."""
+        config = self.folder / "keeper.yaml"
+        config.write_text(self.here((ROOT / command.removeprefix(KEEPER)).read_text()))
+        words = [*shlex.split(KEEPER)[1:], str(config), "--once"]
+        with self.devnet.mining(), ThreadPoolExecutor() as pool:  # in the main thread it would take our signals
+            result = pool.submit(CliRunner().invoke, cli, words, env={"SLUICE_RECEIPT_SECONDS": "20"}).result()
+        structlog.reset_defaults()  # the command has configured them for a process of its own
+        assert result.exit_code == 0, result.output
+        return str(result.output.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,8 @@ def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
     names = [command.split()[2] for command in COMMANDS[DEPLOY:]]
     assert names == ["run", "register", "bond", "deposit-data", "add-keys", "prepare", "status", *LEAVING]
     keeper, register, bond, data, add_keys, prepare, status, *_ = COMMANDS[DEPLOY:]
-    assert keeper.startswith(KEEPER)
-    file, devnet = keeper.removeprefix(KEEPER), site.devnet
-    assert site.keep(file) == "nothing is due"
+    devnet = site.devnet
+    assert site.keep(keeper) == "nothing is due"
     result = site.run(register)
     assert result.exit_code == 0, result.output
     assert result.output.endswith("operator 1: up to 2,048 ether, bond 10% of it\n")
@@ -125,8 +125,8 @@ def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
 
     until(devnet, lambda: state() != "")
     devnet.finalize(devnet.status().slot)
-    assert "prove (" in site.keep(file)
-    assert "topped up (" in site.keep(file)
+    assert "prove (" in site.keep(keeper)
+    assert "topped up (" in site.keep(keeper)
     until(devnet, lambda: state() == "active_ongoing")
     output = site.run(status).output
     assert "active_ongoing" in output
@@ -139,7 +139,7 @@ def test_commands_of_the_page_lead_to_an_active_validator(site: Site) -> None:
 def test_commands_of_the_page_lead_out_again(site: Site) -> None:
     """Behind the test before it."""
     part, whole, unbond, withdraw = COMMANDS[-len(LEAVING) :]
-    file = next(word for word in COMMANDS if word.startswith(KEEPER)).removeprefix(KEEPER)
+    keeper = COMMANDS[DEPLOY]
     devnet, books = site.devnet, site.books
     operators = Operators.at(devnet.node, site.environment["SLUICE_ORACLE"])
     (deposit,) = json.loads((site.folder / "deposit_data.json").read_text())
@@ -167,7 +167,7 @@ def test_commands_of_the_page_lead_out_again(site: Site) -> None:
     assert operators.standing(1)["required"] == before["required"] > 0, "it works on until it is gone"
     until(devnet, lambda: seen().balance == 0)
     devnet.finalize(devnet.status().slot)
-    assert "proveGone (" in site.keep(file)
+    assert "proveGone (" in site.keep(keeper)
     assert operators.phase_of(key) == "gone"
     assert "10.000000 slETH leave from " in site.run(unbond).output
     assert operators.standing(1)["bond"] == 0

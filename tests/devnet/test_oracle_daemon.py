@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import get_block
+from sluice.chain.node import get_block, get_logs
 from sluice.demo.live import connected
 from sluice.oracle import daemon as oracle_daemon
 from sluice.oracle import exchange
@@ -46,6 +46,9 @@ from tests.devnet.world import World, open_world
 PASSWORD = "correct horse"
 WRONG = {"index": 3, "gwei": -5}
 STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
+WAITING = "while its vote waits for a block"
+VOTE_STEPS = ["published", WAITING, "sent"]
+VOTED = keccak(text="Voted(address,bytes32,uint256)")
 
 
 @pytest.fixture(scope="module")
@@ -694,6 +697,51 @@ def test_killed_anywhere_it_signs_one_report_and_goes_on(
     slot = world.protocol.view("ReportOracle", "expected")[0]
     journal = json.loads((tmp_path / "mine" / "state" / "signed.json").read_text())
     newest = bytes(world.protocol.view("ReportOracle", "newest"))
+    assert journal == {str(slot): newest.hex()}
+
+
+def votes(world: World) -> int:
+    """Of the member whose process is killed, so far."""
+    node, protocol = world.devnet.node, world.protocol
+    who = bytes.fromhex(account(10).address[2:])
+    logs = get_logs(node, protocol.contracts.oracle, [VOTED], protocol.first, get_block(node).number)
+    return sum(log.topics[1][12:] == who for log in logs)
+
+
+@pytest.mark.parametrize("step", VOTE_STEPS)
+def test_killed_around_its_vote_it_votes_once_and_goes_on(
+    world: World, tmp_path: Path, keystore: tuple[Path, Path], step: str
+) -> None:
+    """kill -9 where members reach nobody: a new process votes where that is missing, the fifth vote is the report."""
+    protocol, devnet = world.protocol, world.devnet
+    protocol.next_frame()
+    *before, last = [member(world, tmp_path / "others", index, vote_after=0.001) for index in (1, 2, 3, 4)]
+    rounds(world, before, 1)
+    env = {"SLUICE_VOTE_AFTER": "0.001"}
+    voted = votes(world)
+    first = process(world, tmp_path / "mine", keystore, "--once", **env | {CRASH: step})
+    if step == WAITING:
+        while not devnet.waiting:
+            assert first.poll() is None
+            time.sleep(0.01)
+        first.kill()
+    with devnet.mining():
+        output, _ = first.communicate(timeout=60)
+        assert first.returncode == -signal.SIGKILL, output
+        assert step == WAITING or votes(world) - voted == (step == "sent")
+        for _ in range(2):
+            again = process(world, tmp_path / "mine", keystore, "--once", **env)
+            output, _ = again.communicate(timeout=60)
+            assert again.returncode == 0, output
+            if "voted; others have not yet" in output:
+                break
+    assert "voted; others have not yet" in output
+    assert votes(world) == voted + 1
+    assert not reported(world)
+    rounds(world, [last], 1)
+    assert reported(world)
+    slot, newest = protocol.view("ReportOracle", "expected")[0], bytes(protocol.view("ReportOracle", "newest"))
+    journal = json.loads((tmp_path / "mine" / "state" / "signed.json").read_text())
     assert journal == {str(slot): newest.hex()}
 
 

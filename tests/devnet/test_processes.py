@@ -71,15 +71,19 @@ def test_nothing_stays_when_the_script_ends(
 
 
 def test_a_devnet_is_ready_in_ten_seconds_and_leaves_nothing() -> None:
-    start = time.monotonic()
-    with Devnet() as devnet:
-        took = time.monotonic() - start
-        pids = [process.pid for process in devnet.processes]
-        devnet.advance(1)
-        devnet.check()
-    assert all_gone(pids)
-    assert took < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    devnet.stop()  # twice is once
+    def takes() -> float:
+        start = time.monotonic()
+        with Devnet() as devnet:
+            took = time.monotonic() - start
+            pids = [process.pid for process in devnet.processes]
+            devnet.advance(1)
+            devnet.check()
+        assert all_gone(pids)
+        devnet.stop()  # twice is once
+        return took
+
+    # it takes three seconds; a machine that is busy with something else may spoil one start
+    assert takes() < 10 or takes() < 10
 
 
 def test_two_devnets_with_the_same_settings_have_the_same_roots() -> None:

@@ -7,6 +7,7 @@ counted: execution balances, consensus balances and burnt fees, to the gwei.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from eth_account.signers.local import LocalAccount
 
 from sluice.beacon import proofs
 from sluice.oracle.layer import NotFinalError
+from sluice.oracle.report import Report
 from sluice.oracle.tree import SumTree
-from sluice.units import Gwei
+from sluice.units import Gwei, Slot
 from tests.challenging import ForgedTree, flat
 from tests.devnet.protocol import DAY, ETHER, FRAME, GAS, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import (
@@ -27,6 +29,7 @@ from tests.devnet.staking import (
     request_consolidation,
     until,
 )
+from tests.devnet.test_oracle_daemon import committee, rounds
 from tests.devnet.world import World, open_world
 
 NO_ONE = "0x" + "00" * 20
@@ -276,15 +279,26 @@ def staked(protocol: Protocol, key: Key) -> int:
     return int(protocol.view("ValidatorManager", "validator", key.pubkey)[6])
 
 
-def test_queue_pays_without_reports_when_the_committee_is_gone(world: World) -> None:
-    """Five of nine silent for ever: three days later who has waited is paid at the rate of the moment."""
+def test_queue_pays_without_reports_when_five_of_nine_are_silent(world: World, tmp_path: Path) -> None:
+    """The other four sign, exchange and vote, frame after frame: no report comes. Three days later who has waited is
+    paid at the rate of the moment.
+    """
     protocol, devnet = world.protocol, world.devnet
     protocol.send(protocol.keeper, "StakingVault", "stake", protocol.keeper.address, 0, NO_ONE, value=9 * WEI)
     protocol.send(protocol.staker, "WithdrawalQueue", "request", WEI, protocol.staker.address)
     request = int(protocol.view("WithdrawalQueue", "lastRequestId"))
-    with pytest.raises(RefusedError, match="RequestNotCovered"):
-        protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
-    devnet.advance(3 * FRAME + 1)
+    newest = protocol.view("ReportOracle", "newest")
+    with committee(world, tmp_path, [1, 3, 5, 7], vote_after=0.001) as members:
+        for _ in range(3):
+            protocol.next_frame()
+            with pytest.raises(RefusedError, match="RequestNotCovered"):
+                protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
+            said = rounds(world, members)
+            assert sum("voted (" in each for each in said) == 4, said
+            slot = Slot(int(protocol.view("ReportOracle", "expected")[0]))
+            assert [len(each.book.messages(slot)) for each in members] == [4] * 4, "all have all signatures there are"
+    assert protocol.view("ReportOracle", "newest") == newest
+    devnet.advance(FRAME)
     protocol.send(protocol.stranger, "WithdrawalQueue", "finalize", request)
     protocol.send(protocol.stranger, "WithdrawalQueue", "claim(uint256)", request)
     assert not protocol.report().forecast.violations, "who comes back late reports all of it"
@@ -292,31 +306,48 @@ def test_queue_pays_without_reports_when_the_committee_is_gone(world: World) -> 
 
 @pytest.mark.parametrize("left", [3 * WEI // 10, 0])
 def test_slashing_with_some_or_none_of_a_bond_is_borne_by_holders(left: int, tmp_path: Path) -> None:
-    """What the committee has settled has left so much of the bond. That goes first; the rest is taken from all."""
+    """What the committee has settled has left so much of the bond. That and the cover fund go; the rate falls by the
+    rest, and by no wei more.
+    """
     with open_world(tmp_path) as world:
         protocol, devnet = world.protocol, world.devnet
-        operator = world.operator(4 * WEI)
-        key = world.validator(operator, "slashed")
-        protocol.settle(operator, 4 * WEI - left)
-        protocol.report()
+        operator = world.operator(14 * WEI)
+        key = world.validator(operator, "slashed", 127)
+        before = protocol.report().report
+        protocol.settle(operator, 14 * WEI - left)
+        cover = 14 * WEI - left
+        assert covered(protocol) == cover, "what was settled is the cover fund's"
         devnet.slash([look(devnet, key).index])
         devnet.advance_block()
         until(devnet, lambda: look(devnet, key).validator.slashed)
         protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
-        cover = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
-        assert cover == 4 * WEI - left, "what was settled is the cover fund's"
-        bond = worth(protocol, left)
-        seen = protocol.report()
-        assert seen.report.faults * 10**9 > 2 * bond
-        assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == 0
-        net = -seen.forecast.profit
-        assert net > 0
-        after = int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
-        unvested = int(protocol.view("StakingVault", "unvested"))
-        paid = worth(protocol, cover - after)
-        # bond, unvested rewards, cover fund: together all of it, so the rate has not fallen
-        assert (bond + paid >= net - WEI // 100) or unvested == 0
+        assert protocol.view("StakingVault", "unvested") == 0, "nothing else pays, and the rate stands still"
+        rate, supply = exact_rate(protocol), int(protocol.view("StakingVault", "supply"))
+        seen = protocol.report().report
+        loss = (counted(before) - counted(seen)) * 10**9
+        assert (before.rewards, seen.rewards) == (0, 0)
+        assert seen.faults * 10**9 > loss > 20 * WEI
+        assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == covered(protocol) == 0
+        remaining = supply - left - cover
+        assert int(protocol.view("StakingVault", "supply")) == remaining
+        fall = (loss - rate * (left + cover)) / remaining
+        assert exact_rate(protocol) == rate - fall
+        assert fall > Fraction(1, 1_000)
         world.books.check()
+
+
+def covered(protocol: Protocol) -> int:
+    """Shares that the cover fund has."""
+    return int(protocol.view("StakedEther", "balanceOf", protocol.result.plan.addresses["CoverFund"]))
+
+
+def exact_rate(protocol: Protocol) -> Fraction:
+    return Fraction(protocol.view("StakingVault", "totalAssets"), protocol.view("StakingVault", "supply"))
+
+
+def counted(report: Report) -> int:
+    """What is there of all that was deposited, gwei."""
+    return report.consensus_balance + report.withdrawn - report.provision - report.deposited
 
 
 def test_committee_that_lies_about_one_balance_pays(world: World) -> None:
