@@ -66,6 +66,8 @@ class Node(Protocol):
 
     def request(self, method: str, *params: Any) -> Any: ...  # noqa: ANN401 - JSON
 
+    def batch(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]: ...
+
 
 class HttpNode:
     """JSON-RPC over HTTP with one connection. ``timeout`` is for one read, ``deadline`` for a whole answer."""
@@ -262,12 +264,29 @@ def call(
     return _values(address, block, returns, answer)
 
 
+@dataclass(frozen=True)
+class View:
+    """What :func:`call` takes, to be asked together with others."""
+
+    address: str
+    signature: str
+    returns: Sequence[str]
+    arguments: Sequence[Any] = ()
+    block: int | str = "latest"
+
+
+def call_all(node: Node, views: Sequence[View]) -> list[tuple[Any, ...]]:
+    """The answers of all, in one request (of up to :data:`MOST_AT_ONCE`)."""
+    calls = [("eth_call", _view(each.address, each.signature, each.arguments), _tag(each.block)) for each in views]
+    answers = node.batch(calls)
+    return [_values(each.address, each.block, each.returns, found) for each, found in zip(views, answers, strict=True)]
+
+
 def call_many(
-    node: HttpNode, address: str, signature: str, arguments: Sequence[Sequence[Any]], returns: Sequence[str]
+    node: Node, address: str, signature: str, arguments: Sequence[Sequence[Any]], returns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
     """One view with arguments after arguments, in few requests."""
-    answers = node.batch([("eth_call", _view(address, signature, each), "latest") for each in arguments])
-    return [_values(address, "latest", returns, each) for each in answers]
+    return call_all(node, [View(address, signature, returns, each) for each in arguments])
 
 
 def _view(address: str, signature: str, arguments: Sequence[Any]) -> dict[str, str]:

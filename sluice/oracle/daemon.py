@@ -21,7 +21,7 @@ from prometheus_client import Counter, Gauge
 from pydantic import Field
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, Node, call, get_block
+from sluice.chain.node import HttpNode, Node, View, call, call_all, call_many, get_block
 from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import ServiceSettings, Urls
@@ -36,9 +36,9 @@ from sluice.oracle.views import (
     Contracts,
     NothingToReportError,
     Prepared,
+    are_slashings_proven,
     find_contracts,
     is_released,
-    is_slashing_proven,
     prepare,
     read_due,
     read_expected,
@@ -114,12 +114,10 @@ class Committee:
 
 
 def read_committee(node: Node, oracle: str) -> Committee:
-    (members,) = call(node, oracle, "members()", returns=["address[]"])
-    keys = {}
-    for member in members:
-        (key,) = call(node, oracle, "keyOf(address)", [member], ["address"])
-        keys[key.lower()] = member
-    (quorum,) = call(node, oracle, "quorum()", returns=["uint256"])
+    views = [View(oracle, "members()", ["address[]"]), View(oracle, "quorum()", ["uint256"])]
+    (members,), (quorum,) = call_all(node, views)
+    found = call_many(node, oracle, "keyOf(address)", [[each] for each in members], ["address"])
+    keys = {key.lower(): member for (key,), member in zip(found, members, strict=True)}
     return Committee(tuple(members), keys, quorum)
 
 
@@ -239,11 +237,9 @@ class OracleDaemon:
             return ""
         reading = self.layer.read(report.reference_slot)
         keys = dict(zip(reading.ours.indices, reading.ours.pubkeys, strict=True))
-        unproven = [
-            index
-            for index, each in reading.slashed.items()
-            if not each.over and not is_slashing_proven(self.node, self.contracts, keys[index])
-        ]
+        open_ = [index for index, each in reading.slashed.items() if not each.over]
+        proven = are_slashings_proven(self.node, self.contracts, [keys[index] for index in open_])
+        unproven = [index for index, done in zip(open_, proven, strict=True) if not done]
         if not unproven:
             return ""
         names = ", ".join(map(str, unproven[:3])) + (" ..." if len(unproven) > 3 else "")

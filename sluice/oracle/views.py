@@ -1,6 +1,7 @@
 """Reads what a report is built from: the contracts at the block of the reference slot, and the consensus layer."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from eth_abi.abi import decode
@@ -9,7 +10,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from sluice.chain.interface import ReportSource, Stamp
-from sluice.chain.node import Node, NodeError, call, get_balance, get_block
+from sluice.chain.node import Node, NodeError, View, call, call_all, call_many, get_balance, get_block
 from sluice.oracle.report import (
     ConsensusView,
     Forecast,
@@ -91,26 +92,32 @@ class Prepared:
 
 
 def find_contracts(node: Node, oracle: str) -> Contracts:
-    def address(of: str, name: str) -> ChecksumAddress:
-        return to_checksum_address(call(node, of, f"{name}()", returns=["address"])[0])
+    def address(of: str, name: str) -> View:
+        return View(of, f"{name}()", ["address"])
 
-    def number(name: str) -> int:
-        return int(call(node, oracle, f"{name}()", returns=["uint256"])[0])
+    def number(name: str) -> View:
+        return View(oracle, f"{name}()", ["uint256"])
 
-    vault, challenge = address(oracle, "vault"), address(oracle, "CHALLENGE")
+    numbers = [number(name) for name in ("GENESIS_TIME", "SECONDS_PER_SLOT", "FRAME_SLOTS")]
+    named = call_all(node, [address(oracle, "vault"), address(oracle, "CHALLENGE"), *numbers])
+    vault, challenge, genesis_time, seconds_per_slot, frame_slots = (values[0] for values in named)
+    names = [address(vault, name) for name in ("QUEUE", "GATEWAY", "rewardsVault")]
+    below = [*names, address(challenge, "manager"), View(vault, "CREDENTIALS()", ["bytes32"])]
+    *addresses, credentials = (values[0] for values in call_all(node, below))
+    queue, gateway, rewards_vault, manager = map(to_checksum_address, addresses)
     return Contracts(
         chain_id=int(node.request("eth_chainId"), 16),
         oracle=to_checksum_address(oracle),
-        vault=vault,
-        queue=address(vault, "QUEUE"),
-        gateway=address(vault, "GATEWAY"),
-        rewards_vault=address(vault, "rewardsVault"),
-        manager=address(challenge, "manager"),
-        challenge=challenge,
-        credentials=call(node, vault, "CREDENTIALS()", returns=["bytes32"])[0],
-        genesis_time=number("GENESIS_TIME"),
-        seconds_per_slot=number("SECONDS_PER_SLOT"),
-        frame_slots=number("FRAME_SLOTS"),
+        vault=to_checksum_address(vault),
+        queue=queue,
+        gateway=gateway,
+        rewards_vault=rewards_vault,
+        manager=manager,
+        challenge=to_checksum_address(challenge),
+        credentials=credentials,
+        genesis_time=genesis_time,
+        seconds_per_slot=seconds_per_slot,
+        frame_slots=frame_slots,
     )
 
 
@@ -144,10 +151,10 @@ def _first_report(contracts: Contracts, slot: int) -> str:
     return f"this oracle has no report yet: slot {slot} is the first, its frame starts at {start}"
 
 
-def is_slashing_proven(node: Node, contracts: Contracts, pubkey: bytes) -> bool:
-    """Whether the bond of its operator can be asked."""
-    (values,) = call(node, contracts.manager, "validator(bytes)", [pubkey], [VALIDATOR])
-    return bool(values[2])
+def are_slashings_proven(node: Node, contracts: Contracts, pubkeys: Sequence[bytes]) -> list[bool]:
+    """Of each, whether the bond of its operator can be asked."""
+    found = call_many(node, contracts.manager, "validator(bytes)", [[key] for key in pubkeys], [VALIDATOR])
+    return [bool(values[2]) for (values,) in found]
 
 
 def is_released(node: Node, contracts: Contracts, digest: bytes) -> bool:
@@ -166,24 +173,40 @@ def read_limits(node: Node, contracts: Contracts, block: int | str = "latest") -
 def read_vault(node: Node, contracts: Contracts, stamp: Stamp) -> VaultView:
     """The vault at the block of ``stamp``, with what only the newest block can say."""
 
-    def number(of: str, name: str) -> int:
-        value: int = call(node, of, f"{name}()", returns=["uint256"], block=stamp.block)[0]
-        return value
+    def number(of: str, name: str) -> View:
+        return View(of, f"{name}()", ["uint256"], block=stamp.block)
 
-    profit, deposited, _, previous = call(node, contracts.vault, "consensus()", returns=CONSENSUS, block=stamp.block)
-    _, deposited_now, swept_now, newest = call(node, contracts.vault, "consensus()", returns=CONSENSUS)
+    consensus = View(contracts.vault, "consensus()", CONSENSUS, block=stamp.block)
+    (
+        (profit, deposited, _, previous),
+        (_, deposited_now, swept_now, newest),
+        (total,),
+        (supply,),
+        (open_shares,),
+        (validators,),
+    ) = call_all(
+        node,
+        [
+            consensus,
+            replace(consensus, block="latest"),
+            number(contracts.vault, "totalAssets"),
+            number(contracts.vault, "supply"),
+            number(contracts.queue, "openShares"),
+            number(contracts.oracle, "validators"),
+        ],
+    )
     if newest != previous:
         raise NothingToReportError(f"slot {stamp.slot} has been reported")
     return VaultView(
         reference_time=stamp.time,
-        total=Wei(number(contracts.vault, "totalAssets")),
-        supply=Shares(number(contracts.vault, "supply")),
-        open_shares=Shares(number(contracts.queue, "openShares")),
+        total=Wei(total),
+        supply=Shares(supply),
+        open_shares=Shares(open_shares),
         deposited=Gwei(deposited),
         rewards_balance=get_balance(node, contracts.rewards_vault, stamp.block),
         profit=Gwei(profit),
         previous_time=Timestamp(previous),
-        validators=number(contracts.oracle, "validators"),
+        validators=validators,
         deposited_now=Gwei(deposited_now),
         swept_now=Gwei(swept_now),
         gateway_balance_now=get_balance(node, contracts.gateway),

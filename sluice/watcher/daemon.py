@@ -4,7 +4,7 @@ sounds alarms (``alarms.py``).
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,7 +93,13 @@ class NodeAt:
     block: int
 
     def request(self, method: str, *params: Any) -> Any:  # noqa: ANN401 - JSON
-        return self.node.request(method, *(hex(self.block) if each == "latest" else each for each in params))
+        return self.node.request(method, *self._then(params))
+
+    def batch(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        return self.node.batch([tuple(self._then(each)) for each in calls])
+
+    def _then(self, words: Sequence[Any]) -> Iterator[Any]:
+        return (hex(self.block) if each == "latest" else each for each in words)
 
 
 class NotJudgedError(Exception):

@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 
 from sluice.beacon.client import BeaconClient
-from sluice.chain.node import get_block, get_logs
+from sluice.chain.node import HttpNode, get_block, get_logs
 from sluice.demo.live import connected
 from sluice.oracle import daemon as oracle_daemon
 from sluice.oracle import exchange
@@ -190,6 +190,32 @@ def test_next_in_line_submits_when_the_leader_is_away(world: World, tmp_path: Pa
         assert [("submitted" in each) for each in said].index(True) == there.index((leader + 1) % 9)
     assert sum("submitted" in each for each in said) == 1, said
     assert reported(world)
+
+
+def test_report_takes_as_many_requests_whatever_number_of_validators_it_is_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the execution node, from a report to its signature. For the events of ten thousand see test_registry.py."""
+    counts: list[int] = []
+    post = HttpNode._post
+
+    def counting(node: HttpNode, body: object) -> Any:
+        counts[-1] += 1
+        return post(node, body)
+
+    operator = world.operator()
+    validators: list[int] = []
+    for name in ("few", "more"):
+        world.validator(operator, f"{name} requests")
+        reference = world.protocol.next_frame()
+        daemon = member(world, tmp_path / name, 0)
+        counts.append(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(HttpNode, "_post", counting)
+            assert daemon.step().endswith(": 1 of 5 signatures")
+        validators.append(len(daemon.layer.read(Slot(reference)).ours.pubkeys))
+    assert validators[0] + 1 == validators[1]
+    assert counts[0] == counts[1] < 32
 
 
 def test_slot_that_is_too_young_is_waited_for_without_an_alarm(
