@@ -154,7 +154,8 @@ def load(kind: type[_S], path: Path | None) -> _S:
         return kind(**given)
     except ValidationError as error:
         lines = [f"  {_name(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors()]
-        raise SettingsError("the settings are refused:\n" + "\n".join(lines)) from error
+        hint = "`--help` explains them; docs/examples has whole files"
+        raise SettingsError("\n".join(["the settings are refused:", *lines, hint])) from error
 
 
 def _field(variable: str) -> str:
