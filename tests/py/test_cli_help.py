@@ -1,9 +1,12 @@
-"""What `sluice operator` says of itself, and of what is typed wrong, without a chain."""
+"""What `sluice` says of itself, and `sluice operator` of what is typed wrong, without a chain."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -35,6 +38,19 @@ def test_help_has_an_example_and_says_what_each_option_is(name: str) -> None:
     assert [each for each in sorted(variables) if f"env var: {each};" not in said] == []
 
 
+def every(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from every(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(every(cli)), ids=" ".join)
+def test_help_of_every_command_has_an_example(path: tuple[str, ...]) -> None:
+    said = " ".join(CliRunner().invoke(cli, [*path, "--help"]).output.split())
+    assert re.search(rf"Examples?(?: \(.*?\))?: {' '.join(['sluice', *path])}\b", said), said
+
+
 @pytest.mark.parametrize("given", ["0x123", "treasury", "0x" + "gg" * 20])
 def test_what_is_no_address_is_named(given: str) -> None:
     files = ("--key-file", "absent", "--password-file", "absent")
@@ -58,5 +74,5 @@ def test_node_that_refuses_is_not_taken_for_one_that_is_not_there(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(HttpNode, "request", fail)
+    monkeypatch.setattr(HttpNode, "batch", fail)
     assert run("status", "1", "--rpc", "http://a") == f"Error: {says}"
