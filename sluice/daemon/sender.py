@@ -35,6 +35,10 @@ class WouldRevertError(NotSentError):
         super().__init__(message)
 
 
+class FailedError(NotSentError):
+    """It is in a block and did nothing: in that block it came too late, or something else changed."""
+
+
 def sleep(seconds: float) -> bool:
     time.sleep(seconds)
     return False
@@ -139,7 +143,7 @@ class Sender:
                     if receipt is None:  # it is not its own success that refuses it
                         raise
             if receipt["status"] != "0x1":
-                raise NotSentError(f"transaction {receipt['transactionHash']} failed in its block")
+                raise FailedError(f"transaction {receipt['transactionHash']} failed in its block")
             return receipt
 
     def _receipt(self, hashes: list[str]) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from sluice.beacon.client import BeaconClient
 from sluice.beacon.spec import PRESETS, fork_named
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
-from sluice.daemon.sender import NotSentError, Sender, WouldRevertError
+from sluice.daemon.sender import FailedError, NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import OneUrl, ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
@@ -434,6 +434,14 @@ class KeeperDaemon:
             self.done.labels(what, "refused").inc()
             self.log.info("not needed, or refused", what=what, reason=str(error))
             return
+        except FailedError:
+            self.done.labels(what, "failed").inc()
+            try:
+                sender.try_call(to, data, value)
+            except WouldRevertError:
+                yield f"{what}: another keeper's came first"
+                return
+            raise
         self.done.labels(what, "done").inc()
         yield f"{what} ({int(receipt['gasUsed'], 16):,} gas)"
 
