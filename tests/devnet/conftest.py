@@ -18,7 +18,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else Backend.ANVIL
 
 
-SLOWEST_FIRST = ("test_stories.py", "test_oracle_daemon.py", "test_provision.py", "test_keeper.py", "test_watcher.py")
+SLOWEST_FIRST = (
+    "test_stories.py",
+    "test_oracle_daemon.py",
+    "test_watcher.py",
+    "test_oracle_processes.py",
+    "test_provision.py",
+    "test_oracle_nodes.py",
+    "test_keepers.py",
+    "test_keeper.py",
+    "test_operator_cli.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,54 +1,30 @@
-"""The oracle's members as they run: real processes and real endpoints around a real beacon node."""
+"""The committee: members with real endpoints around a real beacon node."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from eth_account import Account
-from eth_utils.crypto import keccak
 from structlog.testing import capture_logs
 
-from sluice.beacon.client import BeaconClient
-from sluice.chain.node import HttpNode, get_block, get_logs
-from sluice.demo.live import connected
-from sluice.oracle import daemon as oracle_daemon
+from sluice.chain.node import HttpNode, get_block
 from sluice.oracle import exchange
-from sluice.oracle.daemon import CRASH, Journal, OracleDaemon, OracleSettings, TwoReportsError
+from sluice.oracle.daemon import Journal, OracleDaemon, TwoReportsError
 from sluice.oracle.exchange import GETS_A_MINUTE, LARGEST, LEAVES_A_MINUTE, POSTS_A_MINUTE, Message, Peers
-from sluice.oracle.layer import BeaconLayer, LostFiguresError, NotFinalError
-from sluice.oracle.registry import DisagreementError
-from sluice.oracle.report import Report
-from sluice.oracle.signing import digest, sign
+from sluice.oracle.layer import LostFiguresError
+from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
-from sluice.oracle.views import NothingToReportError
 from sluice.units import Gwei, Slot
-from tests.devnet.altered import Change, altered
-from tests.devnet.protocol import DAY, FRAME, GAS, SLOT, WEI, Protocol, account
+from tests.devnet.committee import committee, hostile, layer_of, member, reported, rounds, settings_for
+from tests.devnet.protocol import DAY, FRAME, SLOT, WEI, Protocol, account
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
-
-PASSWORD = "correct horse"
-WRONG = {"index": 3, "gwei": -5}
-STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
-WAITING = "while its vote waits for a block"
-VOTE_STEPS = ["published", WAITING, "sent"]
-VOTED = keccak(text="Voted(address,bytes32,uint256)")
 
 
 @pytest.fixture(scope="module")
@@ -65,46 +41,6 @@ def conserved(world: World) -> Iterator[None]:
     for node in (0, 1):
         world.devnet.set_faults(node)
     world.books.check()
-
-
-def settings_for(world: World, folder: Path, **more: Any) -> OracleSettings:
-    protocol, devnet = world.protocol, world.devnet
-    return OracleSettings(
-        oracle=protocol.contracts.oracle,
-        first_block=protocol.first,
-        state_dir=folder,
-        **(
-            {
-                "execution_urls": (devnet.execution_url,),
-                "beacon_urls": tuple(devnet.beacon_urls),
-                "takeover_seconds": 0.01,
-                "receipt_seconds": 20.0,
-                "vote_after": 0.999,
-            }
-            | more
-        ),
-    )
-
-
-def member(world: World, folder: Path, index: int, **more: Any) -> OracleDaemon:
-    return OracleDaemon.of(settings_for(world, folder / str(index), **more), account(19 + index))
-
-
-@contextmanager
-def committee(world: World, folder: Path, indices: list[int], **more: Any) -> Iterator[list[OracleDaemon]]:
-    """In this process, each with endpoints of its own; all know all."""
-    made = [member(world, folder, index, **more) for index in indices]
-    with connected(made):
-        yield made
-
-
-def reported(world: World) -> bool:
-    return bool(world.protocol.view("ReportOracle", "expected")[3])
-
-
-def rounds(world: World, members: list[OracleDaemon], count: int = 2) -> list[str]:
-    with world.devnet.mining():
-        return [each.step() for _ in range(count) for each in members]
 
 
 # --- The committee ---
@@ -268,37 +204,6 @@ def test_report_outside_the_limits_is_made_once_it_is_released(world: World, tmp
     protocol.send(governor, "ReportLimits", "setLimits", limits)
 
 
-class Hostile(BaseHTTPRequestHandler):
-    """A peer that answers whatever its server was given."""
-
-    def do_GET(self) -> None:
-        body = self.server.body  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-        for part in body if isinstance(body, list) else [body]:
-            if part == b"":
-                time.sleep(30)
-            self.wfile.write(part)
-
-    do_POST = do_GET  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def hostile(body: Any) -> Iterator[str]:
-    """The address of one; a list is sent part by part, an empty part is a long wait."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-    server.body = body  # type: ignore[attr-defined]
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -405,179 +310,6 @@ def test_leaves_can_be_had_by_whoever_wants_to_check(world: World, one: tuple[Or
     assert httpx.get(f"{url}/reports/1/leaves").status_code == 404
 
 
-# --- Nodes that fail ---
-
-
-@pytest.fixture
-def right(world: World) -> Report:
-    """That of the frame that runs. Nobody submits it here, so one frame serves many tests."""
-    try:
-        return world.protocol.prepared().report
-    except (NotFinalError, NothingToReportError):
-        world.protocol.next_frame()
-        return world.protocol.prepared().report
-
-
-def signed(folder: Path) -> dict[str, str]:
-    """By the first member."""
-    journal = folder / "0" / "signed.json"
-    return dict(json.loads(journal.read_text())) if journal.exists() else {}
-
-
-def entry(world: World, report: Report) -> dict[str, str]:
-    return {str(report.reference_slot): digest(report, world.protocol.contracts.domain).hex()}
-
-
-@pytest.mark.usefixtures("right")
-def test_round_in_which_all_beacon_nodes_fail_signs_nothing(world: World, tmp_path: Path) -> None:
-    daemon = member(world, tmp_path, 0)
-    for faults in ({"unavailable": True}, {"wrong_balance": WRONG}, {"corrupt": True}, {"truncate": True}):
-        for node in (0, 1):
-            world.devnet.set_faults(node, **faults)
-        assert daemon.service.run(once=True) is False, faults
-        assert signed(tmp_path) == {}
-
-
-@pytest.mark.parametrize(
-    ("fault", "good", "words"),
-    [
-        ("stall", False, "no answer in time"),
-        ("unavailable", False, "503: devnet fault"),
-        ("lag", True, "is not final yet"),
-        ("prune", True, "1 of 5 signatures"),
-        ("disagree", False, "DisagreementError: beacon nodes have different blocks at slot"),
-        ("wrong_balance", True, "1 of 5 signatures"),
-    ],
-)
-def test_D9_one_of_two_beacon_nodes_at_fault_leads_to_the_right_report_or_none(
-    world: World, tmp_path: Path, right: Report, monkeypatch: pytest.MonkeyPatch, fault: str, good: bool, words: str
-) -> None:
-    """The one that is asked first. A wrong state of it is refused, that of the other taken. When it is well again, the
-    service goes on.
-    """
-    monkeypatch.setattr(oracle_daemon, "BeaconClient", partial(BeaconClient, timeout=0.5))
-    change = {"index": world.protocol.layer.read(right.reference_slot).ours.indices[0], "gwei": 5 * 10**9}
-    value = {"lag": FRAME, "disagree": change, "wrong_balance": change}.get(fault, True)
-    daemon = member(world, tmp_path, 0)
-    world.devnet.set_faults(0, **{fault: value})
-    assert daemon.service.run(once=True) is good
-    assert words in daemon.service.status
-    assert signed(tmp_path) == (entry(world, right) if "signatures" in words else {})
-    world.devnet.set_faults(0)
-    assert daemon.service.run(once=True) is True
-    assert signed(tmp_path) == entry(world, right)
-
-
-def test_D9_members_who_see_different_blocks_sign_the_right_report_or_none(
-    world: World, tmp_path: Path, right: Report
-) -> None:
-    """Who sees two chains at once signs neither; those who see one report without it."""
-    index = world.protocol.layer.read(right.reference_slot).ours.indices[0]
-    world.devnet.set_faults(0, disagree={"index": index, "gwei": 5 * 10**9})
-    honest = world.devnet.beacon_urls[1:]
-    with committee(world, tmp_path, [1, 2, 3, 4, 5], beacon_urls=honest) as members:
-        torn = member(world, tmp_path, 0)
-        with pytest.raises(DisagreementError, match="beacon nodes have different blocks"):
-            torn.step()
-        said = rounds(world, members)
-    assert reported(world), said
-    assert bytes(world.protocol.view("ReportOracle", "newest")).hex() == entry(world, right)[str(right.reference_slot)]
-    assert signed(tmp_path) == {}
-
-
-def test_header_that_has_not_the_root_it_says_is_not_believed(world: World, tmp_path: Path) -> None:
-    """Else one node's forged state would be signed under the root that all nodes have."""
-    world.protocol.next_frame()
-    true = world.protocol.prepared().report
-    index = world.protocol.layer.read(true.reference_slot).ours.indices[0]
-    dishonest, honest = world.devnet.beacon_urls
-    world.devnet.set_faults(0, disagree={"index": index, "gwei": 5 * 10**9})
-    roots = BeaconClient(honest)
-
-    def change(path: str, _: bytes, answer: bytes) -> bytes:
-        if "/headers/" not in path:
-            return answer
-        data = json.loads(answer)
-        slot = int(data["data"]["header"]["message"]["slot"])
-        data["data"]["root"] = "0x" + roots.header(slot).root.hex()
-        return json.dumps(data).encode()
-
-    with altered(dishonest, change) as liar:
-        daemon = member(world, tmp_path, 0, beacon_urls=(liar, honest))
-        assert daemon.service.run(once=True) is False
-    assert "the header has the root" in daemon.service.status
-    assert not (tmp_path / "0" / "signed.json").exists()
-
-
-def test_execution_nodes_must_lead_to_the_same_report(world: World, tmp_path: Path) -> None:
-    """The vault's figures go into the report, and a signature is given for good."""
-    rewards = world.protocol.contracts.rewards_vault.lower()
-    world.devnet.transact(world.protocol.stranger, rewards, b"", 10**18, GAS)
-    world.protocol.next_frame()
-    lies = [0]
-
-    def change(_: str, body: bytes, answer: bytes) -> bytes:
-        asked = json.loads(body)
-        if asked["method"] != "eth_getBalance" or asked["params"][0].lower() != rewards:
-            return answer
-        lies[0] += 1
-        return json.dumps(json.loads(answer) | {"result": hex(10**17)}).encode()
-
-    url = world.devnet.execution_url
-    with altered(url, change) as liar:
-        daemon = member(world, tmp_path, 0, execution_urls=(url, liar))
-        assert daemon.service.run(once=True) is False
-    assert lies[0]
-    assert "execution nodes lead to reports with different rewards" in daemon.service.status
-    assert not (tmp_path / "0" / "signed.json").exists()
-
-
-def altering(method: str, words: str, change: Callable[[Any], Any]) -> Change:
-    """Lies in answers to this method about blocks by number, where ``words`` are in what is asked."""
-
-    def alter(_: str, body: bytes, answer: bytes) -> bytes:
-        asked = json.loads(body)
-        if asked["method"] != method or "latest" in asked["params"] or words not in body.decode().lower():
-            return answer
-        found = json.loads(answer)
-        return json.dumps(found | {"result": change(found["result"])}).encode()
-
-    return alter
-
-
-@pytest.mark.parametrize("what", ["block", "counters of the vault", "ether in the gateway"])
-@pytest.mark.usefixtures("right")
-def test_D9_execution_nodes_that_answer_differently_lead_to_no_signature(
-    world: World, tmp_path: Path, what: str
-) -> None:
-    """At the block of the reference slot, of which all must have the same."""
-    counters, gateway = keccak(text="consensus()")[:4].hex(), world.protocol.contracts.gateway.lower()
-    lie = {
-        "block": altering("eth_getBlockByNumber", "", lambda block: block | {"hash": "0x" + 64 * "1"}),
-        "counters of the vault": altering("eth_call", counters, lambda words: f"0x{int(words, 16) + 2**256:0256x}"),
-        "ether in the gateway": altering("eth_getBalance", gateway, lambda wei: hex(int(wei, 16) + 10**9)),
-    }[what]
-    url = world.devnet.execution_url
-    with altered(url, lie) as liar:
-        daemon = member(world, tmp_path, 0, execution_urls=(url, liar))
-        assert daemon.service.run(once=True) is False
-    assert "DisagreementError: execution nodes answer differently" in daemon.service.status
-    assert signed(tmp_path) == {}
-
-
-@pytest.mark.parametrize("change", [{"hash": "0x" + 64 * "1"}, {"timestamp": "0x1"}], ids=["hash", "time"])
-@pytest.mark.usefixtures("right")
-def test_D9_block_that_the_beacon_state_does_not_name_is_refused(
-    world: World, tmp_path: Path, change: dict[str, str]
-) -> None:
-    """An execution node alone, on another branch: there is none to differ from."""
-    with altered(world.devnet.execution_url, altering("eth_getBlockByNumber", "", lambda b: b | change)) as liar:
-        daemon = member(world, tmp_path, 0, execution_urls=(liar,))
-        assert daemon.service.run(once=True) is False
-    assert "DisagreementError: the beacon state of slot" in daemon.service.status
-    assert signed(tmp_path) == {}
-
-
 # --- A slashing ---
 
 
@@ -644,198 +376,6 @@ def test_figures_that_nobody_has_any_more_are_asked_for_by_name(world: World, tm
         world.devnet.set_faults(node, prune=True)
     with pytest.raises(LostFiguresError, match=rf"slot {before} are not in .*keeps old states in beacon_urls"):
         layer.faults(before, slot, b"")
-
-
-def layer_of(world: World, folder: Path) -> BeaconLayer:
-    contracts = world.protocol.contracts
-    return BeaconLayer(
-        [BeaconClient(url) for url in world.devnet.beacon_urls],
-        [world.devnet.node],
-        vault=contracts.vault,
-        gateway=contracts.gateway,
-        manager=contracts.manager,
-        first_block=world.protocol.first,
-        folder=folder,
-    )
-
-
-# --- Processes ---
-
-
-@pytest.fixture(scope="module")
-def keystore(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("key")
-    key, password = folder / "key.json", folder / "password"
-    key.write_text(json.dumps(Account.encrypt(account(19).key, PASSWORD, kdf="pbkdf2", iterations=1000)))
-    password.write_text(PASSWORD + "\n")
-    return key, password
-
-
-def process(world: World, folder: Path, keystore: tuple[Path, Path], *words: str, **env: str) -> subprocess.Popen[str]:
-    config = folder / "oracle.yaml"
-    folder.mkdir(exist_ok=True)
-    config.write_text(
-        json.dumps(
-            {
-                "execution_urls": [world.devnet.execution_url],
-                "beacon_urls": list(world.devnet.beacon_urls),
-                "oracle": world.protocol.contracts.oracle,
-                "first_block": world.protocol.first,
-                "state_dir": str(folder / "state"),
-                "takeover_seconds": 0,
-                "poll_seconds": 0.3,
-                "receipt_seconds": 20.0,
-                "vote_after": 0.999,
-            }
-        )
-    )
-    key, password = keystore
-    given = {"SLUICE_KEY_FILE": str(key), "SLUICE_PASSWORD_FILE": str(password)} | env
-    return subprocess.Popen(
-        [sys.executable, "-m", "sluice.cli", "oracle", "run", "--config", str(config), *words],
-        env=os.environ | given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_anywhere_it_signs_one_report_and_goes_on(
-    world: World, tmp_path: Path, keystore: tuple[Path, Path], step: str
-) -> None:
-    """kill -9 at every step, then a new process: one report, one digest in the journal."""
-    world.protocol.next_frame()
-    with committee(world, tmp_path / "others", [1, 2, 3, 4], takeover_seconds=1e6) as others:
-        rounds(world, others)
-        urls = ",".join(f"http://127.0.0.1:{each.service.port}" for each in others)
-        with world.devnet.mining():
-            first = process(world, tmp_path / "mine", keystore, "--once", SLUICE_PEERS=urls, **{CRASH: step})
-            output, _ = first.communicate(timeout=60)
-            assert first.returncode == -signal.SIGKILL, output
-            for _ in range(3):
-                again = process(world, tmp_path / "mine", keystore, "--once", SLUICE_PEERS=urls)
-                output, _ = again.communicate(timeout=60)
-                assert again.returncode == 0, output
-                if reported(world):
-                    break
-    assert reported(world), output
-    slot = world.protocol.view("ReportOracle", "expected")[0]
-    journal = json.loads((tmp_path / "mine" / "state" / "signed.json").read_text())
-    newest = bytes(world.protocol.view("ReportOracle", "newest"))
-    assert journal == {str(slot): newest.hex()}
-
-
-def votes(world: World) -> int:
-    """Of the member whose process is killed, so far."""
-    node, protocol = world.devnet.node, world.protocol
-    who = bytes.fromhex(account(10).address[2:])
-    logs = get_logs(node, protocol.contracts.oracle, [VOTED], protocol.first, get_block(node).number)
-    return sum(log.topics[1][12:] == who for log in logs)
-
-
-@pytest.mark.parametrize("step", VOTE_STEPS)
-def test_killed_around_its_vote_it_votes_once_and_goes_on(
-    world: World, tmp_path: Path, keystore: tuple[Path, Path], step: str
-) -> None:
-    """kill -9 where members reach nobody: a new process votes where that is missing, the fifth vote is the report."""
-    protocol, devnet = world.protocol, world.devnet
-    protocol.next_frame()
-    *before, last = [member(world, tmp_path / "others", index, vote_after=0.001) for index in (1, 2, 3, 4)]
-    rounds(world, before, 1)
-    env = {"SLUICE_VOTE_AFTER": "0.001"}
-    voted = votes(world)
-    first = process(world, tmp_path / "mine", keystore, "--once", **env | {CRASH: step})
-    if step == WAITING:
-        while not devnet.waiting:
-            assert first.poll() is None
-            time.sleep(0.01)
-        first.kill()
-    with devnet.mining():
-        output, _ = first.communicate(timeout=60)
-        assert first.returncode == -signal.SIGKILL, output
-        assert step == WAITING or votes(world) - voted == (step == "sent")
-        for _ in range(2):
-            again = process(world, tmp_path / "mine", keystore, "--once", **env)
-            output, _ = again.communicate(timeout=60)
-            assert again.returncode == 0, output
-            if "voted; others have not yet" in output:
-                break
-    assert "voted; others have not yet" in output
-    assert votes(world) == voted + 1
-    assert not reported(world)
-    rounds(world, [last], 1)
-    assert reported(world)
-    slot, newest = protocol.view("ReportOracle", "expected")[0], bytes(protocol.view("ReportOracle", "newest"))
-    journal = json.loads((tmp_path / "mine" / "state" / "signed.json").read_text())
-    assert journal == {str(slot): newest.hex()}
-
-
-def test_service_shows_itself_and_stops_when_told(world: World, tmp_path: Path, keystore: tuple[Path, Path]) -> None:
-    running = process(world, tmp_path, keystore, SLUICE_LOG_FORMAT="json")
-    assert running.stdout is not None
-    url = ""
-    try:
-        for line in running.stdout:
-            if '"listening"' in line:
-                url = json.loads(line)["url"]
-                break
-        end = time.monotonic() + 30
-        while httpx.get(f"{url}/ready").status_code != 200:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        assert httpx.get(f"{url}/health").json()["service"] == "oracle"
-        assert "sluice_rounds_total" in httpx.get(f"{url}/metrics").text
-        # a second one in the same folder is refused
-        second = process(world, tmp_path, keystore, "--once")
-        output, _ = second.communicate(timeout=60)
-        assert second.returncode == 1
-        assert "another process works in" in output
-    finally:
-        running.send_signal(signal.SIGTERM)
-        rest, _ = running.communicate(timeout=30)
-    assert running.returncode == 0
-    assert PASSWORD not in rest
-    assert account(19).key.hex().removeprefix("0x") not in rest
-
-
-@pytest.mark.parametrize(
-    ("env", "words"),
-    [
-        ({"SLUICE_ORACLE": "0x12"}, "oracle (SLUICE_ORACLE): '0x12' is not an address"),
-        ({"SLUICE_POLL_SECONDS": "0"}, "poll_seconds (SLUICE_POLL_SECONDS): Input should be greater than 0"),
-        ({"SLUICE_POL_SECONDS": "1"}, "no such setting: SLUICE_POL_SECONDS"),
-        ({"SLUICE_PASSWORD_FILE": "/nowhere"}, "/nowhere cannot be read"),
-        ({"SLUICE_PASSWORD_FILE": __file__}, "does not open with the password"),
-        ({"SLUICE_EXECUTION_URLS": "http://127.0.0.1:1/k"}, "execution node http://127.0.0.1:1: [Errno 111]"),
-        ({"SLUICE_BEACON_URLS": "ftp://x"}, "does not begin with http:// or https://"),
-    ],
-)
-def test_wrong_settings_are_named(
-    world: World, tmp_path: Path, keystore: tuple[Path, Path], env: dict[str, str], words: str
-) -> None:
-    run = process(world, tmp_path, keystore, "--once", **env)
-    output, _ = run.communicate(timeout=60)
-    assert run.returncode == 1
-    assert words in output
-    assert "Traceback" not in output
-
-
-def test_beacon_node_of_another_chain_ends_the_start(world: World, tmp_path: Path, keystore: tuple[Path, Path]) -> None:
-    def older(path: str, _: bytes, answer: bytes) -> bytes:
-        if not path.endswith("/genesis"):
-            return answer
-        return json.dumps({"data": json.loads(answer)["data"] | {"genesis_time": "5"}}).encode()
-
-    with altered(world.devnet.beacon_url, older) as liar:
-        run = process(world, tmp_path, keystore, SLUICE_BEACON_URLS=liar, SLUICE_LOG_FORMAT="json")
-        output, _ = run.communicate(timeout=60)
-    assert run.returncode == 1
-    words = f"its genesis time is 5, that of the contracts {world.devnet.genesis_time}"
-    assert f"beacon node {liar} is of another chain: {words}" in output
-    start = json.loads(output.splitlines()[0])
-    assert start["key"] == account(19).address
-    assert (start["oracle"], start["chain_id"]) == (world.protocol.contracts.oracle, world.devnet.settings.chain_id)
 
 
 def test_journal_refuses_a_second_report(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sluice.oracle.report import Report
 from sluice.oracle.tree import SumTree
 from sluice.units import Gwei, Slot
 from tests.challenging import ForgedTree, flat
+from tests.devnet.committee import committee, rounds
 from tests.devnet.protocol import DAY, ETHER, FRAME, GAS, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import (
     Key,
@@ -29,7 +30,6 @@ from tests.devnet.staking import (
     request_consolidation,
     until,
 )
-from tests.devnet.test_oracle_daemon import committee, rounds
 from tests.devnet.world import World, open_world
 
 NO_ONE = "0x" + "00" * 20

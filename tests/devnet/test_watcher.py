@@ -26,9 +26,9 @@ from sluice.watcher import daemon as watcher_daemon
 from sluice.watcher.alarms import BEHIND, KINDS
 from sluice.watcher.daemon import MOST_TRIES, NotJudgedError, WatchDaemon, WatchSettings
 from sluice.watcher.lies import first_difference, signatures_in
+from tests.devnet.committee import committee, hostile
 from tests.devnet.protocol import ETHER, FRAME, GAS, WEI, account, artifacts
 from tests.devnet.staking import Key, deposit_data, look, make_deposits, until
-from tests.devnet.test_oracle_daemon import committee, hostile
 from tests.devnet.world import World, open_world
 
 
