@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sluice.beacon.client import BeaconClient
 from sluice.demo.live import connected
 from sluice.oracle.daemon import OracleDaemon, OracleSettings
 from sluice.oracle.layer import BeaconLayer
 from tests.devnet.protocol import account
-from tests.devnet.world import World
+from tests.devnet.world import World, open_world
+from tests.served import serving
+
+
+def one_at_work(folders: pytest.TempPathFactory) -> Iterator[World]:
+    """A world with a validator."""
+    with open_world(Path(folders.mktemp("protocol"))) as opened:
+        opened.validator(opened.operator(), "daemon", 63)
+        yield opened
+
+
+def make_well(world: World) -> None:
+    """No node has a fault any more, and all ether is there."""
+    for node in (0, 1):
+        world.devnet.set_faults(node)
+    world.books.check()
 
 
 def settings_for(world: World, folder: Path, **more: Any) -> OracleSettings:
@@ -79,14 +95,9 @@ class Hostile(BaseHTTPRequestHandler):
 @contextmanager
 def hostile(body: Any) -> Iterator[str]:
     """The address of one; a list is sent part by part, an empty part is a long wait."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-    server.body = body  # type: ignore[attr-defined]
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Hostile) as server:
+        server.body = body  # type: ignore[attr-defined]
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
 
 
 def layer_of(world: World, folder: Path) -> BeaconLayer:

@@ -21,26 +21,31 @@ from sluice.oracle.layer import LostFiguresError
 from sluice.oracle.signing import sign
 from sluice.oracle.tree import Leaves, SumTree
 from sluice.units import Gwei, Slot
-from tests.devnet.committee import committee, hostile, layer_of, member, reported, rounds, settings_for
+from tests.devnet.committee import (
+    committee,
+    hostile,
+    layer_of,
+    make_well,
+    member,
+    one_at_work,
+    reported,
+    rounds,
+    settings_for,
+)
 from tests.devnet.protocol import DAY, FRAME, SLOT, WEI, Protocol, account
 from tests.devnet.staking import look, until
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        operator = opened.operator()
-        opened.validator(operator, "daemon", 63)
-        yield opened
+    yield from one_at_work(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
 def conserved(world: World) -> Iterator[None]:
     yield
-    for node in (0, 1):
-        world.devnet.set_faults(node)
-    world.books.check()
+    make_well(world)
 
 
 # --- The committee ---

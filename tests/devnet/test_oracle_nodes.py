@@ -19,27 +19,22 @@ from sluice.oracle.report import Report
 from sluice.oracle.signing import digest
 from sluice.oracle.views import NothingToReportError
 from tests.devnet.altered import Change, altered
-from tests.devnet.committee import committee, member, reported, rounds
+from tests.devnet.committee import committee, make_well, member, one_at_work, reported, rounds
 from tests.devnet.protocol import FRAME, GAS
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 WRONG = {"index": 3, "gwei": -5}
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        operator = opened.operator()
-        opened.validator(operator, "daemon", 63)
-        yield opened
+    yield from one_at_work(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
 def conserved(world: World) -> Iterator[None]:
     yield
-    for node in (0, 1):
-        world.devnet.set_faults(node)
-    world.books.check()
+    make_well(world)
 
 
 @pytest.fixture

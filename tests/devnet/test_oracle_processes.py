@@ -19,9 +19,9 @@ from eth_utils.crypto import keccak
 from sluice.chain.node import get_block, get_logs
 from sluice.oracle.daemon import CRASH
 from tests.devnet.altered import altered
-from tests.devnet.committee import committee, member, reported, rounds
+from tests.devnet.committee import committee, make_well, member, one_at_work, reported, rounds
 from tests.devnet.protocol import account
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 PASSWORD = "correct horse"
 STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
@@ -32,18 +32,13 @@ VOTED = keccak(text="Voted(address,bytes32,uint256)")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        operator = opened.operator()
-        opened.validator(operator, "daemon", 63)
-        yield opened
+    yield from one_at_work(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
 def conserved(world: World) -> Iterator[None]:
     yield
-    for node in (0, 1):
-        world.devnet.set_faults(node)
-    world.books.check()
+    make_well(world)
 
 
 @pytest.fixture(scope="module")

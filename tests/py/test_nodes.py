@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ import structlog.testing
 from sluice.daemon.nodes import WrongChainError, check_nodes
 from sluice.oracle.daemon import OracleSettings
 from sluice.oracle.views import Contracts
+from tests.served import serving
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -57,14 +57,8 @@ def node_of(chain: Chain) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def check(execution: list[str], beacon: list[str]) -> list[Any]:

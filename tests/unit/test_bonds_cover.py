@@ -539,14 +539,21 @@ def test_F7_more_operators_at_fault_than_one_loss_is_taken_from(protocol, bonds,
         bonds.collect(sender=protocol.actors.stranger)
 
 
-def test_collecting_ends_where_the_last_of_then_has_left_the_line_otherwise(protocol, bonds, book, token, staker):
-    """INV-BND-10: a bond that is emptied behind the 40th, or all that stood there; who comes later pays nothing."""
+def forty_three(protocol, book):
+    """Each with a bond of 1 slETH, all but the last with a case: two more than a report charges."""
+    bonds, staker = protocol.bonds, protocol.actors.staker
     operators = [register(protocol, staker) for _ in range(43)]
-    token.approve(bonds, 43 * ETHER, sender=staker)
+    protocol.token.approve(bonds, 43 * ETHER, sender=staker)
     for operator in operators:
         bonds.deposit(operator, ETHER, sender=staker)
-    for operator in operators[:42]:
+    for operator in operators[:-1]:
         open_case(protocol, book, operator, ETHER // 100)
+    return operators
+
+
+def test_collecting_ends_where_the_last_of_then_has_left_the_line_otherwise(protocol, bonds, book):
+    """INV-BND-10: a bond that is emptied behind the 40th, or all that stood there; who comes later pays nothing."""
+    operators = forty_three(protocol, book)
     stranger, (first, last, later) = protocol.actors.stranger, operators[40:]
     report_as_oracle(protocol, gain=-90 * ETHER)
     assert line(protocol) == [first, last]
@@ -565,14 +572,9 @@ def test_collecting_ends_where_the_last_of_then_has_left_the_line_otherwise(prot
     assert held(protocol, later) == ETHER
 
 
-def test_collecting_ends_with_who_was_in_line_then_and_after_a_day(protocol, bonds, vault, token, book, staker):
+def test_collecting_ends_with_who_was_in_line_then_and_after_a_day(protocol, bonds, book):
     """INV-BND-10: a later fault is not asked for an older loss."""
-    operators = [register(protocol, staker) for _ in range(43)]
-    token.approve(bonds, 43 * ETHER, sender=staker)
-    for operator in operators:
-        bonds.deposit(operator, ETHER, sender=staker)
-    for operator in operators[:42]:
-        open_case(protocol, book, operator, ETHER // 100)
+    operators = forty_three(protocol, book)
     stranger = protocol.actors.stranger
     with reverts(bonds.NothingToCollect):
         bonds.collect(sender=stranger)
