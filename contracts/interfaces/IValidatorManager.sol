@@ -91,7 +91,7 @@ interface IValidatorManager is IOperatorStake {
     error NotSlashed(bytes pubkey);
     /// @notice It was slashed, and {proveSlashed} comes first.
     error SlashingNotProven(bytes pubkey);
-    /// @notice Deposits from before `from` are done, those of `filledAt` may be pending; both seconds.
+    /// @notice Deposits from before `from` are done, those of an epoch behind `filledAt` may be pending; both seconds.
     error DepositsPending(uint256 from, uint256 filledAt);
     error NothingReturned(bytes pubkey);
     error SlashingKnown(bytes pubkey);
@@ -103,6 +103,8 @@ interface IValidatorManager is IOperatorStake {
     error NothingMissing();
     error OrderViolated(uint256 position, bytes32 given, bytes32 expected);
     error SameValidator(bytes pubkey);
+    /// @notice It was asked to merge into another one, which the consensus layer may have done.
+    error MergesElsewhere(bytes source);
     error EmptyBatch();
     error KeeperUnknown(address caller);
 

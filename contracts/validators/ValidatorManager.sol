@@ -18,7 +18,8 @@ import {BPS, GWEI} from "../libraries/Constants.sol";
 /// @title Validator manager
 /// @notice See {IValidatorManager}.
 /// @dev It never holds ether. What proofs show stays true (credentials of type 0x02, slashed, an exit epoch, empty after
-/// it), so an older proof says nothing wrong after a newer one, and each is taken once.
+/// it), so an older proof says nothing wrong after a newer one, and each is taken once; but for balances: they are proven
+/// by states from after the newest ether that came.
 contract ValidatorManager is IValidatorManager, AccessManaged {
     using SafeCast for uint256;
 
@@ -304,6 +305,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         if (from.operator != to.operator) revert OperatorMismatch(target, to.operator, from.operator);
         uint256 staked = uint256(from.staked) + to.staked;
         if (staked > MAX_STAKE) revert StakeAboveMaximum(target, staked, MAX_STAKE);
+        bytes32 known = mergesInto[keccak256(source)];
+        if (known != 0 && known != keccak256(target)) revert MergesElsewhere(source);
         mergesInto[keccak256(source)] = keccak256(target);
         emit ConsolidationRequested(source, target);
         GATEWAY.requestConsolidation{value: msg.value}(source, target, msg.sender);
@@ -519,8 +522,8 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
         balance = proofs_.verifyBalance(proof.header, proof.index, balances, balanceBranch);
     }
 
-    /// @dev Deposits from up to `time` are in the balances. They are taken in their order, and only those of who leaves are
-    /// put off.
+    /// @dev Deposits of an epoch behind `time` and before are in the balances. They are taken in their order, and only those
+    /// of who leaves are put off.
     function _requireTaken(
         IBeaconProofs proofs_,
         BeaconHeader calldata header,
@@ -535,8 +538,9 @@ contract ValidatorManager is IValidatorManager, AccessManaged {
             proofs_.verifyPendingDeposit(header, 0, next, branch);
             from = next.slot;
         }
+        // an epoch more: a later fork may take a deposit up some slots behind its block
         from = GENESIS_TIME + from * SECONDS_PER_SLOT;
-        if (from <= time) revert DepositsPending(from, time);
+        if (from <= time + SLOTS_PER_EPOCH * SECONDS_PER_SLOT) revert DepositsPending(from, time);
     }
 
     function _endPreparation(Validator storage entry, uint256 operator, Phase phase) private {

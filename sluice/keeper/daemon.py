@@ -21,7 +21,7 @@ from pydantic import Field
 
 from sluice.beacon import proofs
 from sluice.beacon.answers import Validator
-from sluice.beacon.client import BeaconClient
+from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import PRESETS, fork_named
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
@@ -42,6 +42,7 @@ KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
+HOUR: Final = 3_600
 MIN_RETURNED: Final = 8 * 10**9
 """Gwei: less than this is not worth the gas of its proof."""
 MARGIN: Final = 200
@@ -97,8 +98,11 @@ class KeeperDaemon:
     _changes: LogCursor = field(init=False)
     _tree: StateTree | None = None
     """Of the state that was proven from last, while something is due in it."""
-    _taken_until: tuple[bytes, int] = (b"", 0)
-    """Of a final block: its root, and :meth:`_taken`."""
+    _taken_until: int = 0
+    _asked_deposits: int = 0
+    """Time of the final block when they were."""
+    _refused: bytes = b""
+    """Root of the last state that could not be had: the whole of it is not downloaded again each round."""
 
     @classmethod
     def of(cls, settings: KeeperSettings, key: LocalAccount | None) -> "KeeperDaemon":
@@ -197,6 +201,7 @@ class KeeperDaemon:
         due = self._final(
             [(each, what) for each in entries if (what := proof_due(each, self.contracts.credentials)) is not None]
         )
+        due.sort(key=lambda item: item[1] != "proveSlashed")  # reports wait for it
         if not due:
             self._tree = None
             return
@@ -237,21 +242,27 @@ class KeeperDaemon:
             for each, what in due
             if proof_due(replace(each, seen=final.get(each.pubkey)), self.contracts.credentials) == what
         ]
-        if all(what != "proveReturned" for _, what in there):
-            return there
-        taken = self._taken()
+        back = [each for each, what in there if what == "proveReturned"]
+        taken = self._taken(min(each.filled_at for each in back)) if back else 0
         return [(each, what) for each, what in there if what != "proveReturned" or each.filled_at < taken]
 
-    def _taken(self) -> int:
+    def _taken(self, oldest: int) -> int:
         """Deposits of blocks before this time are in the balances of the newest final state: they are taken in their
-        order. Asked once for each final block, for the list can be long.
+        order; an epoch is left to be sure, as the manager does. The list can be long: it is asked for once an hour, and
+        only where a top-up is old enough. The other proofs do not depend on it.
         """
-        final = self.beacon.header("finalized")
-        if self._taken_until[0] != final.root:
+        slot, spec = self.beacon.header("finalized").slot, self.beacon.spec()
+        now, epoch = self.contracts.time_of(slot), spec.slots_per_epoch * spec.seconds_per_slot
+        if oldest + epoch >= now or now < self._asked_deposits + HOUR:
+            return self._taken_until
+        self._asked_deposits = now
+        try:
             pending = self.beacon.pending_deposits("finalized")
-            first = pending[0].slot if pending else final.slot + 1
-            self._taken_until = final.root, self.contracts.time_of(first)
-        return self._taken_until[1]
+        except BeaconError as error:
+            self.log.warning("what has returned is not known", reason=str(error))
+            return 0
+        self._taken_until = self.contracts.time_of(pending[0].slot if pending else slot + 1) - epoch
+        return self._taken_until
 
     def _anchor(self) -> tuple[StateTree, int]:
         """The state of the newest final block, and its child's time: there its root is published."""
@@ -270,12 +281,15 @@ class KeeperDaemon:
             raise NotSentError("the final block has no child yet")
         if self._tree is None or self._tree.root != header.state_root:
             self._tree = None  # no two at a time
+            if self._refused == header.state_root:
+                raise NotSentError("the final state could not be read: the next one will be")
             data, fork = self.beacon.state(slot, self.settings.state_dir)
+            self._refused = header.state_root
             tree = StateTree()
             state = BeaconState.decode(data, fork_named(fork), PRESETS[self.beacon.spec().preset])
             if tree.load(state) != header.state_root:
                 raise NotSentError(f"{shown(self.beacon.url)} sent a state that is not that of its header")
-            self._tree = tree
+            self._tree, self._refused = tree, b""
         return self._tree, self.contracts.time_of(child.slot)
 
     def _abandon(self, entries: list[Entry]) -> Iterator[str]:
@@ -486,8 +500,8 @@ def proof_due(entry: Entry, credentials: bytes) -> str | None:
         return "proveGone"
     if record.exit_epoch != FAR_FUTURE:
         return "proveExiting" if entry.phase != EXITING else None
-    is_settled = not entry.pending and not entry.merges
-    return "proveReturned" if is_settled and entry.staked - max(seen.balance, MIN_ACTIVE) >= MIN_RETURNED else None
+    back = entry.staked - max(seen.balance, MIN_ACTIVE)
+    return "proveReturned" if not entry.merges and back >= max(MIN_RETURNED, entry.pending) else None
 
 
 def replace_seen(entry: Entry, proof: proofs.ValidatorProof) -> Entry:

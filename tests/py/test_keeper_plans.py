@@ -101,14 +101,15 @@ def test_what_comes_is_what_waits_and_what_leaves_for_the_pool() -> None:
     assert coming_from(its) == (90 + 60 + 60) * ETHER
 
 
-def test_what_has_returned_is_proven_when_it_is_worth_it_and_nothing_more_waits() -> None:
+def test_what_has_returned_is_proven_when_it_is_worth_it_and_little_more_waits() -> None:
     """The manager counts 32 ether at least, and takes no proof of one that leaves."""
     credentials = bytes(32)
     assert proof_due(entry(1, 40, staked=48), credentials) == "proveReturned"
     assert proof_due(entry(1, 41, staked=48), credentials) is None
     assert proof_due(entry(1, 20, staked=40), credentials) == "proveReturned"
     assert proof_due(entry(1, 20, staked=39), credentials) is None
-    assert proof_due(entry(1, 90, staked=100, pending=1), credentials) is None
+    assert proof_due(entry(1, 90, staked=100, pending=10), credentials) == "proveReturned"
+    assert proof_due(entry(1, 90, staked=100, pending=11), credentials) is None, "more comes soon than has come"
     assert proof_due(entry(1, 90, staked=100, merges=True), credentials) is None
     assert proof_due(entry(1, 40, staked=48, exit_epoch=7), credentials) == "proveExiting"
     assert proof_due(entry(1, 40, staked=48, phase=PREPARED), credentials) == "prove"

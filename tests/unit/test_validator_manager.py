@@ -572,6 +572,16 @@ def test_consolidation_moves_the_stake(protocol, ours, manager):
     assert ours.stake_of() == (0, 0, 0)
 
 
+def test_source_keeps_its_target(ours, manager):
+    """Which of two the consensus layer did would not be known: with the other one stake at work would be forgotten."""
+    a, b, c = (ours.proven(name, 39 * ETHER) for name in "abc")
+    for _ in range(2):  # what was ignored can be asked for again
+        manager.consolidate(a, b, sender=ours.who.depositor, value=WEI)
+    with reverts(manager.MergesElsewhere, source=a):
+        manager.consolidate(a, c, sender=ours.who.depositor, value=WEI)
+    assert manager.mergesInto(keccak(a)) == keccak(b)
+
+
 def test_merge_into_one_that_was_asked_to_leave_keeps_the_stake_and_what_was_asked(protocol, ours, manager, stranger):
     """Its exit is ignored while parts of it are pending: it works on, with all that came to it."""
     source, target = ours.proven("a", 899 * ETHER), ours.proven("b", 99 * ETHER)
@@ -605,6 +615,11 @@ def test_stake_of_a_source_whose_target_leaves_is_gone_with_it(ours, manager):
 # --- proveReturned ---
 
 
+def later(ours: Ours) -> None:
+    """Two epochs: deposits are done, where none is pending."""
+    warp_to(now() + 2 * ours.manager.SLOTS_PER_EPOCH() * ours.manager.SECONDS_PER_SLOT())
+
+
 def returned(ours: Ours, key: bytes, at: int | None = None) -> Any:
     """With a state of the slot that begins at ``at``, by default of the newest block."""
     manager = ours.manager
@@ -620,7 +635,7 @@ def test_what_is_proven_to_have_returned_counts_no_more(protocol, ours, manager)
     """Of 100 ether 60 came back: cap, bond and top-ups count the other 40."""
     key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
     required = protocol.bonds.required(ours.operator)
-    warp_to(now() + 24)
+    later(ours)
     tx = returned(ours, key)
     assert tx.events == [manager.Returned(ours.operator, key, 60 * ETHER)]
     assert (ours.entry(key).staked, ours.stake_of()) == (40 * ETHER, (40 * ETHER, 0, 1))
@@ -634,11 +649,11 @@ def test_what_is_proven_to_have_returned_counts_no_more(protocol, ours, manager)
 @pytest.mark.parametrize(("balance", "counted"), [(31, 32), (32, 32), (33, 33), (99, 99)])
 def test_at_least_what_keeps_a_validator_at_work_counts(ours, manager, balance, counted):
     key = ours.proven("a", 99 * ETHER, balance=balance * ETHER)
-    warp_to(now() + 24)
+    later(ours)
     returned(ours, key)
     assert ours.entry(key).staked == counted * ETHER
     small = ours.proven("b", 20 * ETHER, balance=ETHER)
-    warp_to(now() + 24)
+    later(ours)
     with reverts(manager.NothingReturned, pubkey=small):
         returned(ours, small)
 
@@ -646,45 +661,52 @@ def test_at_least_what_keeps_a_validator_at_work_counts(ours, manager, balance, 
 def test_earnings_and_nothing_missing_return_nothing(ours, manager):
     for name, balance in (("a", 100 * ETHER), ("b", 100 * ETHER + 1)):
         key = ours.proven(name, 99 * ETHER, balance=balance)
-        warp_to(now() + 24)
+        later(ours)
         with reverts(manager.NothingReturned, pubkey=key):
             returned(ours, key)
 
 
 def test_ether_that_may_be_pending_has_not_returned(ours, manager):
-    """A state from before the top-up, or one in which a deposit of its time or before is the next."""
+    """A state of an epoch behind the top-up, or one in which a deposit of then or before is the next."""
     key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
     genesis, slot_time = manager.GENESIS_TIME(), manager.SECONDS_PER_SLOT()
-    at = genesis + (now() - genesis) // slot_time * slot_time + 2 * slot_time  # as blocks come: with a slot
+    epoch = manager.SLOTS_PER_EPOCH()
+    slot = (now() - genesis) // slot_time + 2
+    at = genesis + slot * slot_time  # as blocks come: with a slot
     next_at(at)
     ours.top_up((key, ETHER))
     assert ours.entry(key).filledAt == at
-    warp_to(at + 3 * slot_time)
-    with reverts(manager.DepositsPending, filledAt=at, **{"from": at}):
-        returned(ours, key, at - slot_time)
-    slot = (at - genesis) // slot_time
-    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot), MadeDeposit(key, ETHER, slot=slot + 9)]
-    with reverts(manager.DepositsPending, filledAt=at, **{"from": at}):
+    warp_to(at + 3 * epoch * slot_time)
+    last = at + epoch * slot_time
+    with reverts(manager.DepositsPending, filledAt=at, **{"from": last}):
+        returned(ours, key, last - slot_time)
+    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot + epoch), MadeDeposit(key, ETHER, slot=10**6)]
+    with reverts(manager.DepositsPending, filledAt=at, **{"from": last}):
         returned(ours, key)
-    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot + 1)]
+    ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER, slot=slot + epoch + 1)]
     tx = returned(ours, key)
     assert tx.events == [manager.Returned(ours.operator, key, 61 * ETHER)]
 
 
-def test_state_of_the_top_ups_own_block_will_do(ours, manager):
+def test_deposit_that_a_later_fork_takes_up_with_the_next_block_is_pending(ours, manager):
+    """As Gloas does (EIP-7732): requests of a payload are processed in the slot of the block behind it."""
     key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
     genesis, slot_time = manager.GENESIS_TIME(), manager.SECONDS_PER_SLOT()
-    at = genesis + (now() - genesis) // slot_time * slot_time + 2 * slot_time
-    next_at(at)
-    ours.top_up((key, ETHER))
-    returned(ours, key, at)
-    assert ours.stake_of() == (40 * ETHER, 0, 1)
+    slot = (now() - genesis) // slot_time + 2
+    next_at(genesis + slot * slot_time)
+    ours.top_up((key, 2_016 * ETHER - 68 * ETHER))
+    with reverts(manager.DepositsPending):
+        returned(ours, key)
+    ours.beacon.deposits = [MadeDeposit(key, 2_016 * ETHER, slot=slot + 1)]
+    warp_to(now() + 10 * slot_time)
+    with reverts(manager.DepositsPending):
+        returned(ours, key)
 
 
 def test_next_deposit_must_be_the_next(protocol, ours, manager):
     """The second of the list, another count, or none where there are some."""
     key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
-    warp_to(now() + 24)
+    later(ours)
     ours.beacon.deposits = [MadeDeposit(pubkey_of("x"), ETHER), MadeDeposit(pubkey_of("y"), ETHER, slot=10**6)]
     tree = ours.beacon.tree((now() - manager.GENESIS_TIME()) // manager.SECONDS_PER_SLOT())
     index = ours.beacon.index(key)
@@ -701,7 +723,7 @@ def test_next_deposit_must_be_the_next(protocol, ours, manager):
 def test_what_leaves_is_shown_by_other_proofs(ours, manager):
     key = ours.proven("a", 99 * ETHER, balance=40 * ETHER)
     ours.beacon.change(key, exit=9)
-    warp_to(now() + 24)
+    later(ours)
     with reverts(manager.PhaseUnexpected, pubkey=key, phase=EXITING):
         returned(ours, key)
     ours.gone(key)
@@ -717,10 +739,10 @@ def test_state_from_before_a_merge_does_not_take_it_back(ours, manager):
     """What came by the merge is not in the balance then."""
     source = ours.proven("a", 899 * ETHER, balance=900 * ETHER)
     target = ours.proven("b", 99 * ETHER, balance=100 * ETHER)
-    warp_to(now() + 24)
+    later(ours)
     before = now()
     manager.consolidate(source, target, sender=ours.who.depositor, value=1)
-    warp_to(now() + 24)
+    later(ours)
     ours.gone(source)
     with reverts(manager.DepositsPending):
         returned(ours, target, before)
@@ -752,7 +774,7 @@ def test_parts_asked_by_force_are_not_asked_again_when_they_have_returned(ours, 
     part = ours.entry(b).asked
     assert part == 951 * ETHER + 1
     ours.beacon.change(b, balance=100 * ETHER)
-    warp_to(now() + 24)
+    later(ours)
     returned(ours, b)
     assert (ours.entry(b).staked, ours.entry(b).asked) == (100 * ETHER, part - 900 * ETHER)
 

@@ -176,6 +176,7 @@ class Model:
         refuse_if(source == target, "SameValidator")
         refuse_if(of.operator != to.operator, "OperatorMismatch")
         refuse_if(of.staked + to.staked > 2_048 * ETHER, "StakeAboveMaximum")
+        refuse_if(self.merges.get(source, target) != target, "MergesElsewhere")
         self.merges[source] = target
 
     # --- What proofs show ---
@@ -206,7 +207,7 @@ class Model:
         """``done``: deposits from before that second are in the balance."""
         entry = self.ours(key)
         refuse_if(seen.exit != FAR_FUTURE, "PhaseUnexpected")
-        refuse_if(done <= entry.filled_at, "DepositsPending")
+        refuse_if(done <= entry.filled_at + SLOTS, "DepositsPending")
         left = max(seen.balance, 32 * ETHER)
         refuse_if(left >= entry.staked, "NothingReturned")
         back = entry.staked - left
@@ -592,7 +593,7 @@ class ManagerMachine(RuleBasedStateMachine):
         data=st.data(),
         tenths=st.integers(0, 11),
         age=st.sampled_from([0, 0, 1, 12, 12]),
-        pending=st.sampled_from([None, None, -1, 0, 1]),
+        pending=st.sampled_from([None, None, 0, SLOTS, SLOTS + 1]),
     )
     def some_has_returned(self, data: Any, tenths: int, age: int, pending: int | None) -> None:
         """Shown by the state of the slot that began ``age`` seconds ago; the next pending deposit is so many seconds
