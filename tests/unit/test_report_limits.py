@@ -38,12 +38,13 @@ from tests.voting import another, events_of, scheduled
 
 DIGEST = b"\x01" * 32
 TOTAL = 10_000 * ETHER
+OLDEST = 19 * 3_600
 MOST = {
     "yearlyGain": 2_000,
     "loss": 500,
     "validatorsPerDay": 5_000,
     "minAge": 780,
-    "maxAge": DAY,
+    "maxAge": OLDEST,
     "gainAllowance": 32 * 10**9,
 }
 
@@ -133,12 +134,12 @@ def test_validators_at_the_limit_and_one_above(limits, elapsed, limit, direction
 
 
 def test_age_at_both_limits_and_one_second_beyond(limits):
-    for age in (780, 781, DAY - 1, DAY):
+    for age in (780, 781, OLDEST - 1, OLDEST):
         limits.check(DIGEST, figures(age=age))
     with reverts(limits.ReferenceTooRecent, age=779, limit=780):
         limits.check(DIGEST, figures(age=779))
-    with reverts(limits.ReferenceTooOld, age=DAY + 1, limit=DAY):
-        limits.check(DIGEST, figures(age=DAY + 1))
+    with reverts(limits.ReferenceTooOld, age=OLDEST + 1, limit=OLDEST):
+        limits.check(DIGEST, figures(age=OLDEST + 1))
 
 
 def test_of_several_broken_limits_the_first_is_named(limits):
@@ -156,7 +157,7 @@ def test_of_several_broken_limits_the_first_is_named(limits):
 def test_A8_the_largest_figures_overflow_nothing(limits, profit):
     """As large as any report can make them: 2^96 wei, 2^64 validators, 2^40 seconds."""
     top = figures(
-        profit=profit, total=2**96 - 1, elapsed=2**40, age=DAY, oldValidators=2**48 - 1, newValidators=2**48 - 1
+        profit=profit, total=2**96 - 1, elapsed=2**40, age=OLDEST, oldValidators=2**48 - 1, newValidators=2**48 - 1
     )
     if profit > 0:
         limit = (2**96 - 1) * 2_000 * 2**40 // (BPS * YEAR) + 32 * ETHER
