@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import httpx
-from eth_utils.address import is_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from sluice.chain.node import HttpNode, NodeError
 from sluice.client import ActionError, format_ether, parse_ether
 from sluice.daemon.keys import KeyFileError, load_key
 from sluice.daemon.sender import NotSentError, Sender
+from sluice.daemon.settings import read_address
 from sluice.operators import (
     PREPARATION,
     OperatorError,
@@ -30,6 +30,7 @@ from sluice.operators import (
     why_ignored,
 )
 from sluice.units import InexactConversionError, Wei, wei_to_gwei_exact
+from sluice.web import shown
 
 PLAIN_WIDTH = 110
 BATCH = 50
@@ -69,9 +70,10 @@ class Address(click.ParamType):
     name = "address"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not is_address(value):
-            self.fail(f"'{value}' is not an address", param, ctx)
-        return str(to_checksum_address(value))
+        try:
+            return read_address(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -108,9 +110,9 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(str(error)) from error
         except NodeError as error:
             refused = refusal(error.revert)
-            raise click.ClickException(str(refused) if refused else f"{rpc} refused: {error}") from error
+            raise click.ClickException(str(refused) if refused else f"{shown(rpc)} refused: {error}") from error
         except httpx.HTTPError as error:
-            raise click.ClickException(f"{rpc} does not answer as an execution node: {error}") from error
+            raise click.ClickException(f"{shown(rpc)} does not answer as an execution node: {error}") from error
 
     run = update_wrapper(run, command)
     run = click.option(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address, is_checksum_address, is_checksum_formatted_address, to_checksum_address
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
@@ -28,10 +28,13 @@ class SettingsError(Exception):
     """What is wrong, field by field."""
 
 
-def _address(value: object) -> str:
+def read_address(value: object) -> str:
+    """With its checksum, which must be right where there is one (EIP-55); raises :class:`ValueError`."""
     if not (isinstance(value, str) and is_address(value)):
         number = isinstance(value, int)
         raise ValueError("YAML reads a number: put it in quotes" if number else f"'{value}' is not an address")
+    if is_checksum_formatted_address(value) and not is_checksum_address(value):
+        raise ValueError(f"'{value}' has a wrong checksum: is it mistyped?")
     return str(to_checksum_address(value))
 
 
@@ -60,7 +63,7 @@ def _one(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Address = Annotated[str, BeforeValidator(_address)]
+Address = Annotated[str, BeforeValidator(read_address)]
 
 
 def _listen(value: str) -> str:

@@ -58,6 +58,11 @@ def test_what_is_no_address_is_named(given: str) -> None:
     assert f"Invalid value for '--oracle': '{given}' is not an address" in run("status", "1", "--oracle", given)
 
 
+def test_address_with_a_wrong_checksum_is_taken_for_mistyped() -> None:
+    given = "0x976eA74026E726554dB657fA54763abd0C3a0aa9"
+    assert f"'{given}' has a wrong checksum: is it mistyped?" in run("status", "1", "--oracle", given)
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
