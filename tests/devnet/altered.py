@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import httpx
+
+from tests.served import serving
 
 Change = Callable[[str, bytes, bytes], bytes]
 """Path, body of the request, answer -> answer."""
@@ -36,13 +39,21 @@ def altered(upstream: str, change: Change) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+
+def of_calls(change: Callable[[dict[str, Any], Any], Any]) -> Change:
+    """Of an execution node: what is asked, its result -> result; of a batch one after the other."""
+
+    def one(asked: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+        return found | {"result": change(asked, found["result"])} if "result" in found else found
+
+    def alter(_: str, body: bytes, answer: bytes) -> bytes:
+        asked, found = json.loads(body), json.loads(answer)
+        if isinstance(asked, dict):
+            return json.dumps(one(asked, found)).encode()
+        by_id = {each["id"]: each for each in found}
+        return json.dumps([one(each, by_id[each["id"]]) for each in asked]).encode()
+
+    return alter
