@@ -35,7 +35,7 @@ from sluice.beacon.answers import (
 )
 from sluice.beacon.containers import BlockHeader
 from sluice.units import Slot
-from sluice.web import Body, TooLargeError, reason_of, shown
+from sluice.web import Body, TooLargeError, new_client, reason_of, shown
 
 JSON_LIMIT: Final = 64 << 20
 STATE_LIMIT: Final = 1 << 30
@@ -92,7 +92,7 @@ class BeaconClient:
         self._state_deadline = state_deadline
         self._json_limit = json_limit
         self._state_limit = state_limit
-        self._client = httpx.Client(timeout=timeout, transport=transport, follow_redirects=False)
+        self._client = new_client(timeout=timeout, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
         self._client.close()

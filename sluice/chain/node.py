@@ -13,7 +13,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 
 from sluice.units import Timestamp, Wei
-from sluice.web import Body, TooLargeError, reason_of, shown
+from sluice.web import Body, TooLargeError, new_client, reason_of, shown
 
 LARGEST: Final = 128 << 20
 """Bytes of an answer."""
@@ -84,7 +84,7 @@ class HttpNode:
         self.uri = uri
         self._deadline = deadline
         self._limit = limit
-        self._client = httpx.Client(timeout=timeout, transport=transport)
+        self._client = new_client(timeout=timeout, transport=transport)
         self._ids = count(1)
 
     def request(self, method: str, *params: Any) -> Any:  # noqa: ANN401 - JSON

@@ -10,13 +10,12 @@ lost from their signatures, checked here.
 
 from typing import Any
 
-import httpx
-
 from sluice.beacon.deposits import DepositData
 from sluice.chain.system_contracts import DEPOSIT_CONTRACT, system_contracts
 from sluice.devnet import Devnet
 from sluice.devnet.epochs import State, attestation_rewards, correlation_penalties, sync_rewards
 from sluice.units import Gwei
+from sluice.web import new_client
 
 WEI = 10**9
 MIN_SLASHING_PENALTY_QUOTIENT = 4096
@@ -31,7 +30,7 @@ class Books:
 
     def __init__(self, devnet: Devnet) -> None:
         self.devnet = devnet
-        self.http = httpx.Client(base_url=devnet.beacon_url, timeout=60)
+        self.http = new_client(base_url=devnet.beacon_url, timeout=60)
         self.fork_version = devnet.beacon.genesis().genesis_fork_version
         self.slot = 0
         self.epoch = 0

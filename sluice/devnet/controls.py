@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import httpx
 
 from sluice.units import Epoch, Slot
+from sluice.web import new_client
 
 PATIENT = 600.0
 """Seconds: many slots in one call take a while."""
@@ -37,7 +38,7 @@ class Status:
 class Controls:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=httpx.Timeout(PATIENT, connect=5.0))
+        self._client = new_client(base_url=self.url, timeout=httpx.Timeout(PATIENT, connect=5.0))
 
     # --- Time ---
 

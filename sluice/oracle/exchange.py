@@ -26,7 +26,7 @@ from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, SignatureError, SignedReport, recover, to_full
 from sluice.oracle.tree import Leaves
 from sluice.units import Gwei, Slot, Wei
-from sluice.web import shown
+from sluice.web import new_client, shown
 
 LARGEST: Final = 16_384
 """Bytes of a posted body."""
@@ -241,7 +241,7 @@ class Peers:
 
     def __init__(self, urls: Sequence[str], transport: httpx.BaseTransport | None = None) -> None:
         self.urls = tuple(urls)
-        self._client = httpx.Client(timeout=TIMEOUT, transport=transport)
+        self._client = new_client(timeout=TIMEOUT, transport=transport)
         self._asking: dict[str, threading.Thread] = {}
         self.log = structlog.get_logger(service="oracle")
 

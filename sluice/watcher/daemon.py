@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
 import numpy as np
 import structlog
 from eth_abi.abi import decode
@@ -33,7 +32,7 @@ from sluice.units import Gwei, Slot, Wei
 from sluice.watcher.alarms import KINDS, Bounds, find_alarms
 from sluice.watcher.docket import Docket
 from sluice.watcher.lies import Lie, StateProver, find_lie, signatures_in
-from sluice.web import Body, shown
+from sluice.web import Body, new_client, shown
 
 ACCEPTED: Final = keccak(text=f"ReportAccepted(bytes32,uint256,{REPORT_TUPLE},int256)")
 SIGNER_OF: Final = "signerOf(bytes32,bytes)"
@@ -314,7 +313,7 @@ class WatchDaemon:
 
     def _fetch(self, url: str) -> dict[str, Any]:
         end = time.monotonic() + DEADLINE
-        with httpx.stream("GET", url, timeout=10) as answer:
+        with new_client(timeout=10) as client, client.stream("GET", url) as answer:
             if not answer.is_success:
                 raise ValueError(f"status {answer.status_code}")
             text = b"".join(Body(answer, LARGEST, end).blocks())

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import httpx
-
+from sluice.web import new_client
 from tests.served import serving
 
 Change = Callable[[str, bytes, bytes], bytes]
@@ -24,7 +23,7 @@ def altered(upstream: str, change: Change) -> Iterator[str]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             passed = {name: self.headers[name] for name in ("Accept", "Content-Type") if name in self.headers}
-            found = httpx.request(self.command, upstream + self.path, content=body, headers=passed, timeout=30)
+            found = client.request(self.command, upstream + self.path, content=body, headers=passed)
             answer = change(self.path, body, found.content) if found.is_success else found.content
             self.send_response(found.status_code)
             for name in ("Content-Type", "Eth-Consensus-Version"):
@@ -39,7 +38,7 @@ def altered(upstream: str, change: Change) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with serving(Handler) as server:
+    with new_client(timeout=30) as client, serving(Handler) as server:
         yield f"http://127.0.0.1:{server.server_port}"
 
 

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx
 from eth_abi.abi import decode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -20,6 +19,7 @@ from sluice.beacon.client import BeaconClient
 from sluice.beacon.deposits import sign_deposit
 from sluice.beacon.spec import PRESETS
 from sluice.beacon.state import BeaconState, StateTree
+from sluice.chain.node import NodeError
 from sluice.demo.live import FRAME, SECONDS_PER_SLOT, DevnetSender, params_for
 from sluice.deploy.abi import encode_call, function
 from sluice.deploy.artifacts import Artifact, load_artifacts
@@ -146,21 +146,20 @@ class Protocol:
 
     def simulate(self, sender: LocalAccount, to: str, data: bytes, value: int = 0) -> None:
         request = {"from": sender.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
-        answer = httpx.post(
-            self.devnet.execution_url,
-            json={"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [request, "latest"]},
-        ).json()
-        if "error" not in answer:
+        try:
+            self.devnet.node.request("eth_call", request, "latest")
+        except NodeError as error:
+            refused = error
+        else:
             return
-        failure = bytes.fromhex((answer["error"].get("data") or "0x")[2:])
         for artifact in artifacts().values():
             for entry in artifact.abi:
                 if entry["type"] != "error":
                     continue
                 types = [item["type"] for item in entry["inputs"]]
-                if keccak(text=f"{entry['name']}({','.join(types)})")[:4] == failure[:4]:
-                    raise RefusedError(entry["name"], decode(types, failure[4:]))
-        raise RefusedError(answer["error"]["message"], ())
+                if keccak(text=f"{entry['name']}({','.join(types)})")[:4] == refused.revert[:4]:
+                    raise RefusedError(entry["name"], decode(types, refused.revert[4:]))
+        raise RefusedError(str(refused), ())
 
     def view(self, contract: str, name: str, *arguments: Any) -> Any:
         entry = function(self.abi(contract), name)

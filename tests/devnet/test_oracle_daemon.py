@@ -340,6 +340,7 @@ def test_F1_report_of_a_slashing_waits_for_its_proof(world: World, tmp_path: Pat
 # --- What is kept for the next report ---
 
 
+@pytest.mark.deep
 def test_figures_of_the_newest_report_are_kept_until_there_is_another(world: World, tmp_path: Path) -> None:
     """However many frames pass without one: its state is gone from most nodes then."""
     protocol = world.protocol

@@ -26,7 +26,7 @@ from tests.devnet.world import World
 PASSWORD = "correct horse"
 STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
 WAITING = "while its vote waits for a block"
-VOTE_STEPS = ["published", WAITING, "sent"]
+VOTE_STEPS = [pytest.param("published", marks=pytest.mark.deep), WAITING, pytest.param("sent", marks=pytest.mark.deep)]
 VOTED = keccak(text="Voted(address,bytes32,uint256)")
 
 

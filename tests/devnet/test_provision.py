@@ -95,6 +95,7 @@ def test_what_was_missed_before_the_first_report_is_told_with_it(quiet: Devnet) 
     )
 
 
+@pytest.mark.deep
 def test_slashing_that_the_vector_has_forgotten_by_then_costs_nothing_more(quiet: Devnet) -> None:
     """The vector is a ring. At the midpoint of the second, the first is overwritten, though it is in it now."""
     devnet = quiet
