@@ -470,7 +470,8 @@ class Pair:
     def report(self) -> ReportOutcome | Failed | None:
         """Build, sign by a quorum and submit the report of the frame that runs, when its slot is old enough.
 
-        None where it has one already. INV-ORC-04: an honest report fails only for a loss above the limit.
+        None where it has one already, or comes too late. Else, INV-ORC-04, an honest report fails only for a loss above
+        the limit.
         """
         at, model = self.site.at, self.vault
         while True:
@@ -493,16 +494,23 @@ class Pair:
         )
         domain = OracleDomain(self.chain.chain_id, to_checksum_address(at.oracle))
         signatures = gather((sign(report, domain, key) for key in self.site.committee), compact=True)
-        judged = forecast(report, self.vault_view(), self.site.limits, Timestamp(self.now))
-        loss = -judged.profit
-        limit = self.site.limits.most_loss(int(model.total(self.now)), seen.time - model.reference_time)
-        if loss > limit:
+
+        def refused(error: str, **arguments: int) -> Failed:
             failed = failure_of(
                 lambda: self.chain.write(at.stranger, at.oracle, "submit", report.as_tuple(), signatures)
             )
-            assert failed is not None, f"a loss of {loss} passed the limit {limit}"
-            assert (failed.error, failed.arguments) == ("LossAboveLimit", {"loss": loss, "limit": limit})
+            assert failed is not None, f"it passed: {error} {arguments}"
+            assert (failed.error, failed.arguments) == (error, arguments)
             return failed
+
+        age, oldest = self.now - seen.time, self.site.limits.max_age
+        if age > oldest:
+            refused("ReferenceTooOld", age=age, limit=oldest)
+            return None
+        loss = -forecast(report, self.vault_view(), self.site.limits, Timestamp(self.now)).profit
+        limit = self.site.limits.most_loss(int(model.total(self.now)), seen.time - model.reference_time)
+        if loss > limit:
+            return refused("LossAboveLimit", loss=loss, limit=limit)
         outcome: ReportOutcome | None = self.both(
             lambda: model.report(figures, self.now),
             lambda: self.chain.write(at.stranger, at.oracle, "submit", report.as_tuple(), signatures),
