@@ -1,6 +1,8 @@
 """What an operator does on chain, and the deposit data that its keys are prepared with."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,16 +13,16 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from sluice.beacon.answers import Bytes4, Bytes32, Bytes48, Bytes96
+from sluice.beacon.answers import Bytes4, Bytes32, Bytes48, Bytes96, Validator
 from sluice.beacon.client import BeaconClient
 from sluice.beacon.deposits import DepositData
-from sluice.chain.node import Node, call
+from sluice.chain.node import Node, call, call_many
 from sluice.daemon.sender import Sender, WouldRevertError
+from sluice.keeper.plans import MIN_ACTIVE
 from sluice.oracle.views import BOND, VALIDATOR, Contracts, find_contracts
 from sluice.units import GWEI_PER_ETHER, Gwei
 
 PREPARATION: Final = Gwei(10**9)
-MIN_ACTIVE: Final = Gwei(32 * 10**9)
 PHASES: Final = ("unknown", "prepared", "proven", "asked to leave", "leaving", "gone", "refused", "abandoned")
 OPERATOR: Final = "(address,bool,address,(uint32,uint32,uint16,uint16,uint8))"
 
@@ -28,7 +30,7 @@ OPERATOR: Final = "(address,bool,address,(uint32,uint32,uint16,uint16,uint8))"
 ERRORS: Final = {
     "AddressMissing()": "an address of zero gets nothing",
     "AmountAboveBond(uint256,uint256,uint256)": "so much is not in the bond",
-    "AmountBelowMinimum(uint256,uint256)": "parts are 1 ether at least",
+    "AmountBelowMinimum(uint256,uint256)": "a bond that a case has emptied comes back with so many shares at least",
     "BondTooLow(uint256,uint256,uint256)": "operator, shares there, shares required; `sluice operator bond` adds some",
     "BufferTooLow(uint256,uint256)": "the pool has no ether for it now; wait for stakes",
     "CallerNotAllowed(address,address)": "the second account is the operator's manager, the key is another's",
@@ -117,24 +119,38 @@ def as_deposit_data(deposits: list[DepositData], fork_version: bytes) -> str:
     )
 
 
-def why_ignored(client: BeaconClient, pubkey: bytes, amount: Gwei) -> str | None:
-    """Why the consensus layer would ignore a request now, by ``process_withdrawal_request`` (EIP-7002, EIP-7251)."""
-    seen = client.validator(pubkey)
+def why_ignored(seen: Validator | None, amount: Gwei, pending: Gwei, epoch: int, period: int) -> str | None:
+    """Why the consensus layer would ignore a request now, by ``process_withdrawal_request`` (EIP-7002, EIP-7251).
+
+    ``pending`` are parts that wait, ``period`` is the chain's SHARD_COMMITTEE_PERIOD in epochs.
+    """
     if seen is None or not seen.status.startswith("active"):
         return "not active yet, or not any more"
     if seen.status != "active_ongoing":
         return "leaves already"
-    spec = client.spec()
-    epoch = client.header("head").slot // spec.slots_per_epoch
-    first = seen.validator.activation_epoch + int(spec.values["SHARD_COMMITTEE_PERIOD"])
+    first = seen.validator.activation_epoch + period
     if epoch < first:
         return f"too young: ask again from epoch {first} on, now is {epoch}"
-    pending = sum(each.amount for each in client.pending_partial_withdrawals() if each.validator_index == seen.index)
     if not amount and pending:
         return f"parts of it are on their way, {pending / GWEI_PER_ETHER:g} ether: ask again when they are paid"
     if amount and seen.balance <= MIN_ACTIVE + pending:
         return "only what is beyond 32 ether can leave in parts"
     return None
+
+
+def read_reasons(client: BeaconClient, pubkeys: Sequence[bytes], amount: Gwei) -> dict[bytes, str | None]:
+    """:func:`why_ignored` of each."""
+    spec = client.spec()
+    epoch = client.header("head").slot // spec.slots_per_epoch
+    period = int(spec.values["SHARD_COMMITTEE_PERIOD"])
+    seen = {each.pubkey: each for each in client.validators("head", pubkeys)}
+    pending: Counter[int] = Counter()
+    for part in client.pending_partial_withdrawals():
+        pending[part.validator_index] += part.amount
+    return {
+        key: why_ignored(its, amount, Gwei(pending[its.index] if its else 0), epoch, period)
+        for key, its in ((key, seen.get(key)) for key in pubkeys)
+    }
 
 
 @dataclass
@@ -158,11 +174,10 @@ class Operators:
     def register(self, sender: Sender, rewards: str) -> int:
         """On the open terms, with the sender as manager; the id."""
         _send(sender, self.registry, _data("register(address)", ["address"], [rewards]))
-        (count,) = call(self.node, self.registry, "count()", returns=["uint256"])
-        for operator in range(count, 0, -1):
-            if self.describe(operator)["manager"] == sender.address:
-                return operator
-        raise OperatorError("the registration is not to be found: is the node in step?")
+        mine = self.managed_by(sender.address)
+        if not mine:
+            raise OperatorError("the registration is not to be found: is the node in step?")
+        return mine[-1]
 
     def bond(self, sender: Sender, operator: int, wei: int) -> None:
         """Stake ether into the operator's bond."""
@@ -190,11 +205,13 @@ class Operators:
 
     # --- Reading ---
 
-    def first_of(self, manager: ChecksumAddress) -> int | None:
-        """The first operator of this manager."""
+    def managed_by(self, manager: ChecksumAddress) -> list[int]:
         (count,) = call(self.node, self.registry, "count()", returns=["uint256"])
-        found = (each for each in range(1, count + 1) if self.describe(each)["manager"] == manager)
-        return next(found, None)
+        numbers = range(1, count + 1)
+        found = call_many(self.node, self.registry, "operator(uint256)", [[each] for each in numbers], [OPERATOR])
+        return [
+            each for each, (values,) in zip(numbers, found, strict=True) if to_checksum_address(values[0]) == manager
+        ]
 
     def describe(self, operator: int) -> dict[str, Any]:
         (values,) = call(self.node, self.registry, "operator(uint256)", [operator], [OPERATOR])

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,20 @@ from sluice.client import ActionError, format_ether, parse_ether
 from sluice.daemon.keys import KeyFileError, load_key
 from sluice.daemon.sender import NotSentError, Sender
 from sluice.daemon.settings import read_address
+from sluice.keeper.plans import MAX_BATCH
 from sluice.operators import (
     PREPARATION,
     OperatorError,
     Operators,
     as_deposit_data,
     read_deposit_data,
+    read_reasons,
     refusal,
-    why_ignored,
 )
-from sluice.units import InexactConversionError, Wei, wei_to_gwei_exact
+from sluice.units import InexactConversionError, Wei, wei_to_gwei_exact, when
 from sluice.web import shown
 
 PLAIN_WIDTH = 110
-BATCH = 50
-"""Requests of one transaction."""
 
 
 @click.group()
@@ -190,8 +188,8 @@ def register(operators: Operators, sender: Sender, rewards: str, another: bool) 
     Example:
       sluice operator register --rewards 0x...
     """
-    if not another and (known := operators.first_of(sender.address)) is not None:
-        raise OperatorError(f"{sender.address} manages operator {known} already; --another registers one more")
+    if not another and (known := operators.managed_by(sender.address)):
+        raise OperatorError(f"{sender.address} manages operator {known[0]} already; --another registers one more")
     number = operators.register(sender, rewards)
     terms = operators.describe(number)
     click.echo(f"operator {number}: up to {terms['cap']:,} ether, bond {terms['bond'] / 100:g}% of it")
@@ -284,10 +282,10 @@ def leave(operators: Operators, sender: Sender, number: int, file: Path, amount:
     part = wei_to_gwei_exact(Wei(amount or 0))
     with BeaconClient(beacon) as client:
         deposits = read_deposit_data(file, operators.contracts.credentials, client.genesis().genesis_fork_version)
-        reasons = {each.pubkey: why_ignored(client, each.pubkey, part) for each in deposits}
+        reasons = read_reasons(client, [each.pubkey for each in deposits], part)
     asked = [pubkey for pubkey, reason in reasons.items() if reason is None]
-    for at in range(0, len(asked), BATCH):
-        operators.ask(sender, number, asked[at : at + BATCH], part)
+    for at in range(0, len(asked), MAX_BATCH):
+        operators.ask(sender, number, asked[at : at + MAX_BATCH], part)
     for pubkey, reason in reasons.items():
         click.echo(f"0x{pubkey.hex()[:16]}... {reason or ('asked for a part' if part else 'asked to leave')}")
 
@@ -310,8 +308,7 @@ def unbond(operators: Operators, sender: Sender, number: int, shares: int | None
         raise OperatorError(f"nothing is above the {format_ether(standing['required'])} slETH that are required")
     operators.unbond(sender, number, free if shares is None else shares)
     standing = operators.standing(number)
-    when = datetime.fromtimestamp(standing["leaving_from"], UTC)
-    click.echo(f"{format_ether(standing['leaving'])} slETH leave from {when:%Y-%m-%d %H:%M} UTC on")
+    click.echo(f"{format_ether(standing['leaving'])} slETH leave from {when(standing['leaving_from'])} on")
 
 
 @operator.command()

@@ -32,7 +32,7 @@ from sluice.keeper.plans import MAX_BATCH, MIN_ACTIVE, MIN_DEPOSIT, Working, pla
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import DEPOSIT, HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
-from sluice.units import NO_GWEI, Gwei
+from sluice.units import NO_GWEI, SECONDS_PER_HOUR, Gwei
 from sluice.web import shown
 
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
@@ -42,7 +42,6 @@ KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
-HOUR: Final = 3_600
 MIN_RETURNED: Final = 8 * 10**9
 """Gwei: less than this is not worth the gas of its proof."""
 MARGIN: Final = 200
@@ -253,7 +252,7 @@ class KeeperDaemon:
         """
         slot, spec = self.beacon.header("finalized").slot, self.beacon.spec()
         now, epoch = self.contracts.time_of(slot), spec.slots_per_epoch * spec.seconds_per_slot
-        if oldest + epoch >= now or now < self._asked_deposits + HOUR:
+        if oldest + epoch >= now or now < self._asked_deposits + SECONDS_PER_HOUR:
             return self._taken_until
         self._asked_deposits = now
         try:

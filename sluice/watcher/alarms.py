@@ -8,8 +8,8 @@ from eth_abi.exceptions import DecodingError
 
 from sluice.chain.node import HttpNode, NodeError, NodeUnavailableError, call, call_many, get_block
 from sluice.oracle.views import BOND, REQUEST, Contracts
+from sluice.units import SECONDS_PER_HOUR
 
-HOUR: Final = 3_600
 DAY: Final = 86_400
 ONE: Final = 10**18
 ROUND: Final = ("uint80", "int256", "uint256", "uint256", "uint80")
@@ -49,7 +49,7 @@ def find_alarms(node: HttpNode, contracts: Contracts, bounds: Bounds, clock: flo
         found.append(("node behind", f"the node's newest block is {(clock - now) / 60:.0f} minutes old"))
     if halted:
         found.append(("oracle halted", "oracle halted"))
-    if now - newest > bounds.stale_hours * HOUR:
+    if now - newest > bounds.stale_hours * SECONDS_PER_HOUR:
         found.append(("no report", "no report"))
     if pending > now:
         found.append(("slashing not counted", "slashing not counted"))
@@ -90,7 +90,7 @@ def _price_alarms(node: HttpNode, contracts: Contracts, feed: str, now: int, bou
         _, answer, _, updated, _ = call(node, feed, "latestRoundData()", returns=ROUND)
     except (NodeError, DecodingError, NodeUnavailableError) as error:
         return [("no price", f"no price of {feed}: {error}")]
-    if answer <= 0 or not 0 <= now - updated <= bounds.price_hours * HOUR:
+    if answer <= 0 or not 0 <= now - updated <= bounds.price_hours * SECONDS_PER_HOUR:
         return [("no price", f"no price of {feed}: {answer} at {updated}")]
     (rate,) = call(node, contracts.vault, "convertToAssets(uint256)", [ONE], ["uint256"])
     price = answer * ONE // 10**decimals

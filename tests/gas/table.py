@@ -36,6 +36,7 @@ ROWS = (
     Row("daily report, 5 of 9", 185_000, {"Lido": 1_352_112, "Mantle": 440_000, "Rocket Pool": 454_000}),
     Row("prepare a validator, with its deposit", 150_000, {"Lido": 229_391}),
     Row("prove a validator", 200_000),
+    Row("prove what has returned", 200_000),
     Row("top-up of one validator", 160_000, {"Lido": 546_128}),
     Row("top-up, each further", 60_000, {"Lido": 50_817}),
     Row("EIP-7002 request by the keeper, one", 120_000, {"Lido": 304_095}),

@@ -9,13 +9,14 @@ import ape
 import pytest
 from eth_account import Account
 
+from sluice.beacon import proofs
 from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Slot, Wei
 from tests.challenging import Committee, ForgedTree, flat
 from tests.gas.table import CORE_ISSUE, commit, committed, complaints, render
 from tests.helpers import publish_root
-from tests.made import MadeValidator, prove, pubkey_of
+from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
 
 ETHER = 10**18
@@ -203,6 +204,20 @@ def measure_validators(b: Bench) -> None:
     one, nine = top_up(found.keys[1:2]), top_up(found.keys[2:11])
     b.figures["top-up of one validator"] = one
     b.figures["top-up, each further"] = round((nine - one) / 8)
+    with ape.chain.isolate():
+        b.gas("prove what has returned", prove_returned(p, found.beacon, found.keys[1]))
+
+
+def prove_returned(p: Protocol, beacon: Beacon, key: bytes) -> object:
+    """Of a million validators, while a thousand deposits of others are pending."""
+    beacon = Beacon([*beacon.validators], [MadeDeposit(pubkey_of("x"), 10**9, slot=10**9)] * 1_000, crowd=10**6)
+    ape.chain.mine(deltatime=86_400)
+    tree, index = beacon.tree(1), beacon.index(key)
+    balance = proofs.balance_proof(tree, index)
+    proof = proof_of(tree, index, publish(p, tree, ape.chain.blocks.head.timestamp))
+    return p.manager.proveReturned(
+        proof, balance.balances, balance.branch, *next_deposit(tree), sender=p.actors.stranger
+    )
 
 
 def measure_challenge(b: Bench) -> None:
