@@ -75,7 +75,7 @@ def main() -> None:
         # from the manager's events, kept between reports
         indices = state.indices_with(OURS)
         keys = tuple(state.validators["pubkey"][int(i)].tobytes() for i in indices)
-        ours = Ours(keys, tuple(int(i) for i in indices), (1,) * len(indices), {bytes(31) + b"\x01": 1})
+        ours = Ours(keys, tuple(int(i) for i in indices), (1,) * len(indices), {bytes(31) + b"\x01": 1}, ())
         with step(f"leaves of {len(indices):,} validators"):
             leaves = leaves_of(state, ours)
         with step("sum tree"):
