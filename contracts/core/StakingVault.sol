@@ -99,7 +99,7 @@ contract StakingVault is IStakingVault, AccessManaged {
     address public immutable GATEWAY;
     /// @notice Withdrawal credentials of every validator: type 0x02 (EIP-7251) and the gateway.
     bytes32 public immutable CREDENTIALS;
-    /// @notice Least stake, wei.
+    /// @inheritdoc IStakingVault
     uint256 public immutable MIN_STAKE;
     /// @notice Least time over which rewards vest that find nothing unvested before them, seconds.
     uint256 public immutable VESTING_PERIOD;

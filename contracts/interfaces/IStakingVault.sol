@@ -135,6 +135,9 @@ interface IStakingVault is IERC7535, IERC7575, IERC165 {
     /// @notice Until when requests cannot be finalised without a report, for a slashing that was proven and that no report
     /// has counted yet, seconds; 0 where there is none.
     function slashingPendingUntil() external view returns (uint256);
+    /// @notice Least stake, wei.
+    // solhint-disable-next-line func-name-mixedcase
+    function MIN_STAKE() external view returns (uint256);
     /// @notice Most that can be staked now, wei; 0 while paused.
     function stakeLimit() external view returns (uint256);
     function stakingPausedUntil() external view returns (uint256);
