@@ -132,7 +132,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         _requireInTime(deadline);
         requireOpen();
         uint256 value;
-        (assets, value) = _priceOf(shares, _rate());
+        (assets, value) = _priceOf(shares);
         if (assets < minAssets) revert AssetsBelowMinimum(assets, minAssets);
         _sell(shares, assets, value, receiver);
     }
@@ -158,7 +158,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         _requireInTime(deadline);
         requireOpen();
         uint256 value;
-        (shares, value) = _sharesFor(assets, _rate());
+        (shares, value) = _sharesFor(assets);
         if (shares > maxShares) revert SharesAboveMaximum(shares, maxShares);
         _sell(shares, assets, value, receiver);
     }
@@ -370,13 +370,13 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     /// @inheritdoc IInstantPool
     function quoteSell(uint256 shares) external view returns (uint256 assets, uint256 fee) {
         uint256 value;
-        (assets, value) = _priceOf(shares, _rate());
+        (assets, value) = _priceOf(shares);
         fee = value - assets;
     }
 
     /// @inheritdoc IInstantPool
     function quoteSellFor(uint256 assets) external view returns (uint256 shares) {
-        (shares,) = _sharesFor(assets, _rate());
+        (shares,) = _sharesFor(assets);
     }
 
     /// @inheritdoc IInstantPool
@@ -452,12 +452,10 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     /// @dev Shares come in, ether goes out last.
     function _sell(uint256 shares, uint256 assets, uint256 value, address receiver) private {
         if (assets == 0) revert AmountIsZero();
-        // shares times the fee's part of the value: at most the shares
-        uint256 forTreasury = Math.mulDiv(shares, (value - assets) * _terms.treasuryPart, value * BPS);
-        Legs memory legs_ = _legs;
-        legs_.assets -= uint96(assets); // at most the leg
-        legs_.shares = (legs_.shares + shares - forTreasury).toUint96();
-        _legs = legs_;
+        // the fee's part of the value in shares: at most the shares
+        uint256 forTreasury = shares * (value - assets) * _terms.treasuryPart / (value * BPS);
+        _legs.assets -= uint96(assets); // at most the leg
+        _legs.shares += uint96(shares - forTreasury); // <= supply of slETH
         if (forTreasury != 0) _line.treasuryShares += uint96(forTreasury); // <= supply of slETH
         emit Sold(msg.sender, receiver, shares, assets, value - assets, forTreasury);
         TOKEN.transferFrom(msg.sender, address(this), shares);
@@ -493,20 +491,20 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     }
 
     /// @dev Ether for `shares`, rounded down, and their worth.
-    function _priceOf(uint256 shares, Rate memory rate) private view returns (uint256 assets, uint256 value) {
-        Curve memory curve = _curve();
+    function _priceOf(uint256 shares) private view returns (uint256 assets, uint256 value) {
         uint256 available = _legs.assets;
-        value = _worth(shares, rate);
-        if (value > curve.cost(available, available)) revert EtherTooLow(value, available);
-        assets = curve.take(available, value);
+        value = VAULT.convertToAssets(shares);
+        bool enough;
+        (assets, enough) = _curve().take(available, value);
+        if (!enough) revert EtherTooLow(value, available);
     }
 
     /// @dev Shares for `assets`, rounded up, and what they are worth by the curve.
-    function _sharesFor(uint256 assets, Rate memory rate) private view returns (uint256 shares, uint256 value) {
+    function _sharesFor(uint256 assets) private view returns (uint256 shares, uint256 value) {
         uint256 available = _legs.assets;
         if (assets > available) revert EtherTooLow(assets, available);
         value = _curve().cost(available, assets);
-        shares = Math.ceilDiv(value * rate.supply, rate.total);
+        shares = VAULT.previewWithdraw(value);
     }
 
     function _priceOfRequest(uint256 id, bool forEther) private view returns (uint256 shares, uint256 paid) {
@@ -515,7 +513,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         shares = request.shares;
         if (shares < MIN_BOUGHT) revert RequestTooSmall(shares, MIN_BOUGHT);
         if (forEther) {
-            (paid,) = _priceOf(shares, _rate());
+            (paid,) = _priceOf(shares);
         } else {
             paid = shares * BPS / (BPS + _terms.minFee);
             uint256 available = _legs.shares;
@@ -541,13 +539,14 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
             return (Math.mulDiv(supply, assets + given, ether_ + held), 0);
         }
         uint256 excess = given * ether_ - assets * held;
-        uint256 most = Math.ceilDiv(excess, ether_ + assets + held + given); // < ether_, or all of it
+        uint256 most = Math.ceilDiv(excess, ether_ + assets + held + given); // <= ether_, which is not 0 here
         uint256 price = _curve().cost(ether_, most);
-        sold = Math.mulDiv(excess, most, price * (ether_ + assets) + most * (held + given));
-        price = Math.mulDiv(price, sold, most, Math.Rounding.Ceil);
-        liquidity = Math.min(
-            Math.mulDiv(supply, assets + sold, ether_ - sold), Math.mulDiv(supply, given - price, held + price)
-        );
+        uint256 divisor = price * (ether_ + assets) + most * (held + given);
+        sold = Math.mulDiv(excess, most, divisor);
+        price = Math.mulDiv(excess, price, divisor, Math.Rounding.Ceil);
+        // both sides are the same but for rounding, which is against the caller in both: the finer one counts
+        liquidity = Math.mulDiv(supply, assets + sold, ether_ - sold);
+        liquidity = Math.max(liquidity, Math.mulDiv(supply, given - price, held + price));
     }
 
     // --- Internal: requests ---
