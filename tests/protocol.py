@@ -94,6 +94,7 @@ class Protocol:
     proxy_admin: ContractInstance
     access: ContractInstance
     adapter: ContractInstance
+    pool: ContractInstance
     weth: ContractInstance
     deposit_contract: ContractInstance
     actors: Actors
@@ -215,6 +216,7 @@ def bind(result: Result, who: Actors) -> Protocol:
         proxy_admin=from_abi(result.plan.addresses["ProxyAdmin"], PROXY_ADMIN_ABI),
         access=at("ProtocolAccessManager"),
         adapter=at("AsyncRedeemVault"),
+        pool=at("InstantPool"),
         weth=at("WrappedEther"),
         deposit_contract=from_abi(external.deposit_contract, DEPOSIT_CONTRACT_ABI),
         actors=who,

@@ -249,6 +249,16 @@ def _challenge_arguments(context: Context) -> Values:
     }
 
 
+def _pool_terms(context: Context) -> Values:
+    pool = context.params.pool
+    return {
+        "minFee": pool.min_fee,
+        "maxFee": pool.max_fee,
+        "treasuryPart": pool.treasury_part,
+        "target": pool.target,
+    }
+
+
 def _manager_arguments(context: Context) -> Values:
     validators = context.params.validators
     return {
@@ -545,6 +555,32 @@ CATALOG: tuple[Entry, ...] = (
             "vault": c["StakingVault"],
             "queue": c["WithdrawalQueue"],
             "share": c["StakedEther"],
+        },
+    ),
+    Entry(
+        "InstantPool",
+        arguments=lambda c: {
+            "authority": c[ACCESS],
+            "vault_": c["StakingVault"],
+            "treasury_": c["FeeSplitter"],
+            "maxRateAge": c.params.pool.max_rate_age,
+            "terms_": _pool_terms(c),
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "vault": c["StakingVault"],
+            "token": c["StakedEther"],
+            "queue": c["WithdrawalQueue"],
+            "treasury": c["FeeSplitter"],
+            "MAX_RATE_AGE": c.params.pool.max_rate_age,
+            "terms": tuple(_pool_terms(c).values()),
+        },
+        value=lambda params: params.pool.seed,
+        restricted={
+            "setTerms": Role.GOVERNOR,
+            "setTreasury": Role.GOVERNOR,
+            "pause": Role.GUARDIAN,
+            "resume": Role.GUARDIAN,
         },
     ),
 )

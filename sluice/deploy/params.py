@@ -177,6 +177,23 @@ class Bonds(_Section):
         return self
 
 
+class Pool(_Section):
+    """The instant pool."""
+
+    seed: Wei = Field(ge=ETHER // 10, le=1_000 * ETHER)
+    min_fee: BasisPoints = Field(ge=1, le=1_000)
+    max_fee: BasisPoints = Field(ge=1, le=1_000)
+    treasury_part: BasisPoints = Field(ge=0, le=5_000)
+    target: Wei = Field(ge=ETHER // 100, le=10 * ETHER)
+    max_rate_age: Seconds = Field(ge=DAY, le=30 * DAY)
+
+    @model_validator(mode="after")
+    def _fee_rises(self) -> Self:
+        if self.min_fee > self.max_fee:
+            raise ValueError(f"min_fee {self.min_fee} bps must be at most max_fee {self.max_fee} bps")
+        return self
+
+
 class Holder(_Section):
     """Who holds a role, how long it must wait between announcing and acting, and how long a new holder waits."""
 
@@ -266,6 +283,7 @@ class Params(_Section):
     validators: Validators
     bonds: Bonds
     challenge: Challenge
+    pool: Pool
     governance: Governance
 
     @model_validator(mode="after")
@@ -280,6 +298,11 @@ class Params(_Section):
             raise ValueError(
                 f"queue.stale_after {self.queue.stale_after} s must be at least two frames ({2 * frame} s): "
                 "one missed report must not open the path without reports"
+            )
+        if self.pool.max_rate_age < 2 * frame:
+            raise ValueError(
+                f"pool.max_rate_age {self.pool.max_rate_age} s must be at least two frames ({2 * frame} s): "
+                "one missed report must not close the instant pool"
             )
         limits = self.report_limits
         if limits.minimum_age > frame // 4:

@@ -46,6 +46,15 @@ ROWS = (
     Row("challenge", 600_000),
     Row("wrap rslETH", 70_000, {"Lido": 91_782}),
     Row("unwrap rslETH", 70_000, {"Lido": 91_194}),
+    Row("instant exit, exact in", 85_000, {"ether.fi": 249_449, "StakeStone": 99_030, "Origin ARM": 89_723}),
+    Row("instant exit, exact out", 85_000),
+    Row("add liquidity, first", 110_000, {"Origin ARM": 106_386}),
+    Row("add liquidity, repeat", 95_000, {"Origin ARM": 89_286}),
+    Row("remove liquidity", 110_000, {"Origin ARM": 136_525}),
+    Row("remove liquidity, part of it in the queue", 110_000, {"Origin ARM": 136_525}),
+    Row("stake from the pool", 65_000),
+    Row("sell a request", 130_000),
+    Row("hand the pool's slETH in", 215_000),
     Row("deploy everything", 25_000_000, {"Lido": 163_183_896}),
 )
 
@@ -104,9 +113,9 @@ def complaints(figures: dict[str, int], known: dict[str, int]) -> list[str]:
 
 
 def render(figures: dict[str, int], known: dict[str, int]) -> str:
-    lines = [f"{'operation':34}{'gas':>12}{'bound':>12}{'committed':>12}  peers, and how many times ours"]
+    lines = [f"{"operation":42}{'gas':>12}{'bound':>12}{'committed':>12}  peers, and how many times ours"]
     for row in ROWS:
         gas = figures[row.operation]
         peers = ", ".join(f"{name} {value:,} ({value / gas:.2f}x)" for name, value in row.peers.items())
-        lines.append(f"{row.operation:34}{gas:>12,}{row.bound:>12,}{known.get(row.operation, 0):>12,}  {peers}")
+        lines.append(f"{row.operation:42}{gas:>12,}{row.bound:>12,}{known.get(row.operation, 0):>12,}  {peers}")
     return "\n".join(lines)

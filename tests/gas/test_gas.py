@@ -91,6 +91,27 @@ def measure_user_calls(b: Bench) -> None:
     b.gas("unwrap rslETH", p.rebasing.unwrap(ETHER // 2, sender=me))
 
 
+def measure_pool(b: Bench) -> None:
+    """A pool with ether and slETH in it, used before by the same holder."""
+    p, me = b.p, b.p.actors.staker
+    forever = 2**48
+    p.token.approve(p.pool, 2**256 - 1, sender=me)
+    p.pool.addLiquidity(100 * ETHER, 0, p.actors.other, forever, sender=me, value=100 * ETHER)
+    p.pool.sell(ETHER, 0, me, forever, sender=me)
+    b.gas("instant exit, exact in", p.pool.sell(ETHER, 0, me, forever, sender=me))
+    b.gas("instant exit, exact out", p.pool.sellFor(ETHER, 2 * ETHER, me, forever, sender=me))
+    b.gas("add liquidity, first", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
+    b.gas("add liquidity, repeat", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
+    b.gas("remove liquidity", p.pool.removeLiquidity(ETHER, 0, 0, me, sender=me))
+    b.gas("stake from the pool", p.pool.stake(me, 0, ZERO, sender=me, value=ETHER))
+    p.pool.sellFor(60 * ETHER, 100 * ETHER, me, forever, sender=me)
+    b.gas("hand the pool's slETH in", p.pool.replenish(100 * ETHER, sender=p.actors.stranger))
+    b.gas("remove liquidity, part of it in the queue", p.pool.removeLiquidity(ETHER // 2, 0, 0, me, sender=me))
+    p.queue.request(ETHER, me, sender=me)
+    p.queue.setApprovalForAll(p.pool, True, sender=me)
+    b.gas("sell a request", p.pool.sellRequest(p.queue.lastRequestId(), True, 0, me, forever, sender=me))
+
+
 def measure_reports(b: Bench) -> None:
     b.deposit(10)
     b.report()  # the first fills slots for the first time
@@ -249,6 +270,7 @@ STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_exits,
     measure_challenge,
     measure_deployment,
+    measure_pool,
 )
 
 

@@ -153,6 +153,23 @@ OPEN: Mapping[str, set[str]] = {
         "setOperator(address,bool)",
         "withdraw(uint256,address,address)",
     },
+    "InstantPool": {
+        "addLiquidity(uint256,uint256,address,uint256)",
+        "approve(address,uint256)",
+        "claimRest(uint256,address)",
+        "collect(uint256)",
+        "payTreasury()",
+        "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+        "removeLiquidity(uint256,uint256,uint256,address)",
+        "replenish(uint256)",
+        "sell(uint256,uint256,address,uint256)",
+        "sellFor(uint256,uint256,address,uint256)",
+        "sellRequest(uint256,bool,uint256,address,uint256)",
+        "sellWithPermit(uint256,uint256,address,uint256,bytes)",
+        "stake(address,uint256,address)",
+        "transfer(address,uint256)",
+        "transferFrom(address,address,uint256)",
+    },
     "ProxyAdmin": set(),
 }
 
@@ -259,6 +276,8 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         "requestConsolidation(bytes,bytes,address)",
     ):
         table["WithdrawalGateway", signature] = error("CallerNotAllowed(address,address)", stranger, manager)
+
+    table["InstantPool", "onERC721Received(address,address,uint256,bytes)"] = error("CallerNotQueue(address)", stranger)
 
     table["ReportOracle", f"vote({REPORT})"] = error("KeyNotMember(address)", stranger)
     table["ReportOracle", "rotateKey(address)"] = error("MemberUnknown(address)", stranger)
@@ -372,6 +391,7 @@ def test_J3_ether_sent_to_a_contract_does_what_is_documented(protocol: Protocol)
         "RebasingStakedEther": b"",
         "WrappedEther": None,  # wraps for the sender
         "AsyncRedeemVault": not_accepted,
+        "InstantPool": not_accepted,
         "ProxyAdmin": b"",
     }
 

@@ -343,7 +343,7 @@ def test_chain_without_the_deposit_contract_is_refused(fresh: Fresh) -> None:
 
 def test_deployer_without_ether_is_refused(fresh: Fresh) -> None:
     fresh.cheat("anvil_setBalance", DEV, hex(10**18))
-    with pytest.raises(ChainError, match=f"{DEV} holds {10**18} wei and needs more than {10**18} wei"):
+    with pytest.raises(ChainError, match=f"{DEV} holds {10**18} wei and needs more than {2 * 10**18} wei"):
         fresh.run()
 
 

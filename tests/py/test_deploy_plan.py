@@ -126,9 +126,12 @@ def test_steps_come_in_an_order_that_works(plan: Plan) -> None:
         assert names.index("StakingVault") < names.index(reader)
 
 
-def test_only_the_seed_is_sent_along(plan: Plan, params: Params) -> None:
-    assert {step.name: step.value for step in plan.steps if step.value} == {"StakingVault": params.vault.seed}
-    assert plan.value == params.vault.seed
+def test_only_seeds_are_sent_along(plan: Plan, params: Params) -> None:
+    assert {step.name: step.value for step in plan.steps if step.value} == {
+        "StakingVault": params.vault.seed,
+        "InstantPool": params.pool.seed,
+    }
+    assert plan.value == params.vault.seed + params.pool.seed
 
 
 def test_handover_is_one_transaction_that_ends_with_renouncing(plan: Plan, params: Params) -> None:
@@ -350,9 +353,17 @@ def test_roles_are_those_of_the_documentation(plan: Plan) -> None:
             "StakingVault.setDepositor",
             "ValidatorManager.setKeeper",
             "ValidatorManager.setProofs",
+            "InstantPool.setTerms",
+            "InstantPool.setTreasury",
         },
         Role.UPGRADER: {"ProxyAdmin.upgradeAndCall"},
-        Role.GUARDIAN: {"StakingVault.pauseStaking", "StakingVault.resumeStaking", "OperatorBonds.cancel"},
+        Role.GUARDIAN: {
+            "StakingVault.pauseStaking",
+            "StakingVault.resumeStaking",
+            "OperatorBonds.cancel",
+            "InstantPool.pause",
+            "InstantPool.resume",
+        },
         Role.CHALLENGER: {"StakingVault.cancelUnvested"},
         Role.REGISTRAR: {
             "FeeSplitter.setWeight",
