@@ -145,7 +145,9 @@ def deploy(
             )
         needed = sum(step.value for step in job.todo)
         if (balance := reader.balance(sender.address)) <= needed:
-            raise ChainError(f"{sender.address} holds {balance} wei and needs more than {needed} wei: the seeds and gas")
+            raise ChainError(
+                f"{sender.address} holds {balance} wei and needs more than {needed} wei: the seeds and gas"
+            )
         if not confirm(job):
             raise DeploymentError("stopped before the first transaction; nothing was sent")
     registry = job.registry

@@ -1,4 +1,5 @@
-"""``sluice keeper run``: finalises requests, sweeps, proves, tops up, asks for exits, forces those that are overdue.
+"""``sluice keeper run``: finalises requests, keeps instant pools, sweeps, proves, tops up, asks for exits, and forces those
+that are overdue.
 
 A round looks at the newest block and does what is due, each thing in a transaction that is simulated right before it is
 sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas, and what only
@@ -27,7 +28,7 @@ from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
 from sluice.daemon.sender import FailedError, NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
-from sluice.daemon.settings import OneUrl, ServiceSettings
+from sluice.daemon.settings import Addresses, OneUrl, ServiceSettings
 from sluice.keeper.plans import MAX_BATCH, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
@@ -42,6 +43,8 @@ KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
+COLLECTED_AT_ONCE: Final = 20
+"""Requests of a pool in one transaction: some 120,000 gas each."""
 MIN_RETURNED: Final = 8 * 10**9
 """Gwei: less than this is not worth the gas of its proof."""
 MARGIN: Final = 200
@@ -56,6 +59,8 @@ class KeeperSettings(ServiceSettings):
     sweep_ether: float = Field(0.1, ge=0, description="Least ether in the gateway that is worth a sweep")
     top_up_ether: int = Field(32, ge=1, description="Least ether in the buffer that is worth a top-up")
     part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
+    pools: Addresses = Field((), description="Instant pools whose requests are made and collected, too")
+    replenish_ether: float = Field(1.0, gt=0, description="Least ether that a pool is handed slETH in for")
     turn_seconds: int = Field(600, ge=60, le=86_400, description="How long it is each keeper's turn; the same for all")
 
 
@@ -126,6 +131,7 @@ class KeeperDaemon:
         entries = cache(self._entries)
         acts: tuple[Callable[[], Iterator[str]], ...] = (
             self._finalize,
+            self._keep_pools,
             self._sweep,
             lambda: self._force(entries()),
             lambda: self._prove(entries()),
@@ -150,6 +156,20 @@ class KeeperDaemon:
         (up_to,) = self._view(self.contracts.queue, "finalizable()", ["uint256"])
         if up_to:
             yield from self._send("finalised", self.contracts.queue, "finalize(uint256)", [up_to])
+
+    def _keep_pools(self) -> Iterator[str]:
+        """What the queue has paid a pool is counted; slETH is handed in for the ether that a pool misses."""
+        for pool in self.settings.pools:
+            count, oldest = self._view(pool, "requests()", ["uint256", "uint256"])
+            (finalized,) = self._view(self.contracts.queue, "lastFinalizedId()", ["uint256"])
+            if count and oldest <= finalized:
+                yield from self._send("collected", pool, "collect(uint256)", [COLLECTED_AT_ONCE])
+            assets, shares, awaited = self._view(pool, "legs()", ["uint256", "uint256", "uint256"])
+            (target,) = self._view(pool, "target()", ["uint256"])
+            (there,) = self._view(self.contracts.vault, "convertToAssets(uint256)", ["uint256"], [shares])
+            (coming,) = self._view(self.contracts.vault, "convertToAssets(uint256)", ["uint256"], [awaited])
+            if min(there, target - assets - coming) >= self.settings.replenish_ether * 10**18:
+                yield from self._send("replenished", pool, "replenish(uint256)", [2**256 - 1])
 
     def _sweep(self) -> Iterator[str]:
         there = get_balance(self.node, self.contracts.gateway)

@@ -30,7 +30,7 @@ def conserved(world: World) -> Iterator[None]:
     world.books.check()
 
 
-def keeper(world: World, folder: Path, key: LocalAccount | None) -> KeeperDaemon:
+def keeper(world: World, folder: Path, key: LocalAccount | None, pools: tuple[str, ...] = ()) -> KeeperDaemon:
     settings = KeeperSettings(
         execution_urls=(world.devnet.execution_url,),
         beacon_urls=(world.devnet.beacon_urls[0],),
@@ -38,6 +38,7 @@ def keeper(world: World, folder: Path, key: LocalAccount | None) -> KeeperDaemon
         first_block=world.protocol.first,
         state_dir=folder,
         receipt_seconds=20.0,
+        pools=pools,
     )
     return KeeperDaemon.of(settings, key)
 
@@ -169,6 +170,31 @@ def test_two_keepers_do_everything_once(world: World, tmp_path: Path) -> None:
         other = list(second._send("finalised", protocol.contracts.queue, "finalize(uint256)", [up_to]))
     assert (len(one), other) == (1, [])
     assert int(devnet.node.request("eth_getBalance", account(29).address, "latest"), 16) == before
+
+
+def test_instant_pool_is_refilled_through_the_queue(world: World, tmp_path: Path) -> None:
+    """What leavers sold goes to the queue, comes back as ether and is counted, by anybody's keeper."""
+    protocol, pool = world.protocol, world.protocol.result.plan.addresses["InstantPool"]
+    seller, forever = protocol.keeper, 2**48
+    protocol.send(seller, "StakingVault", "stake", seller.address, 0, NO_ONE, value=99 * WEI)
+    protocol.send(protocol.stranger, "InstantPool", "addLiquidity", 0, 0, NO_ONE[:-1] + "9", forever, value=49 * WEI)
+    protocol.send(seller, "StakedEther", "approve", pool, 2**256 - 1)
+    daemon = keeper(world, tmp_path, account(29), pools=(pool,))
+    round_of(world, daemon)
+    assert "replenished" not in "; ".join(round_of(world, daemon))
+    protocol.send(seller, "InstantPool", "sellFor", 45 * WEI, 60 * WEI, seller.address, forever)
+    assets, _, _ = protocol.view("InstantPool", "legs")
+    assert assets < 6 * WEI
+    assert "replenished (" in "; ".join(round_of(world, daemon))
+    _, _, awaited = protocol.view("InstantPool", "legs")
+    assert "replenished" not in "; ".join(round_of(world, daemon)), "what is awaited is counted"
+    protocol.report()
+    said = "; ".join(round_of(world, daemon))
+    assert "finalised (" in said
+    assert "collected (" in said
+    counted, _, left = protocol.view("InstantPool", "legs")
+    assert left == 0
+    assert counted - assets >= awaited
 
 
 def test_slashing_and_leaving_are_proven_by_whoever_sees_them(

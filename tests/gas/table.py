@@ -113,7 +113,7 @@ def complaints(figures: dict[str, int], known: dict[str, int]) -> list[str]:
 
 
 def render(figures: dict[str, int], known: dict[str, int]) -> str:
-    lines = [f"{"operation":42}{'gas':>12}{'bound':>12}{'committed':>12}  peers, and how many times ours"]
+    lines = [f"{'operation':42}{'gas':>12}{'bound':>12}{'committed':>12}  peers, and how many times ours"]
     for row in ROWS:
         gas = figures[row.operation]
         peers = ", ".join(f"{name} {value:,} ({value / gas:.2f}x)" for name, value in row.peers.items())
