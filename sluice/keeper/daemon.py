@@ -1,5 +1,5 @@
-"""``sluice keeper run``: finalises requests, keeps instant pools, sweeps, proves, tops up, asks for exits, and forces those
-that are overdue.
+"""``sluice keeper run``: finalises requests, keeps instant pools, sweeps, proves, tops up, asks for exits, and forces
+those that are overdue.
 
 A round looks at the newest block and does what is due, each thing in a transaction that is simulated right before it is
 sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas, and what only
