@@ -62,7 +62,7 @@ class Pool:
 
     @property
     def standing(self) -> Fraction:
-        """INV-POOL-01, of 1e18 liquidity: worth of slETH and of what is awaited, plus the potential of the ether.
+        """INV-POL-01, of 1e18 liquidity: worth of slETH and of what is awaited, plus the potential of the ether.
 
         Of the surcharge the providers' part alone, so that a sale keeps it.
         """

@@ -25,7 +25,7 @@ import {Curve, ExitCurve} from "../libraries/ExitCurve.sol";
 ///
 /// For each liquidity token let e be the ether leg and x the worth of slETH and awaited shares, and Phi the curve for the
 /// target of a token. A sale keeps x + Phi(e), ether for slETH raises it, adding and removing keep e and x. So x + Phi(e)
-/// never falls but with the rate and the terms (INV-POOL-01), which is why no detour is cheaper than a sale.
+/// never falls but with the rate and the terms (INV-POL-01), which is why no detour is cheaper than a sale.
 contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     using Arrays for uint256[];
     using ExitCurve for Curve;
