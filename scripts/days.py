@@ -100,7 +100,7 @@ def cli(out: Path) -> None:
         raise click.ClickException("the demo needs a fresh local chain: --network ethereum:local:foundry")
     world = build_world(console)
     story, books = prepare_story(world)
-    play(story, DAYS, console)
+    play(story.play(), story, DAYS, console)
     finish(story, books, out, console)
     console.print(f"{time.monotonic() - start:.0f} s")
 

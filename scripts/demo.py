@@ -17,7 +17,8 @@ from rich.table import Table
 
 from sluice.daemon.service import configure_logs
 from sluice.demo.chart import draw
-from sluice.demo.live import DAYS, Live, RefusedError, open_live
+from sluice.demo.live import DAYS, Live, open_live
+from sluice.demo.site import RefusedError
 from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
 from sluice.deploy.params import load_params
@@ -68,7 +69,7 @@ def cli(out: Path) -> None:
                 f"execution and consensus node run; {len(result.plan.steps)} steps deployed and verified, "
                 f"{result.registry.gas_used:,} gas; nine members and a keeper stand by"
             )
-            play(live, DAYS, console)
+            play(live.play(), live.site, DAYS, console)
             show(live, console)
             for path in draw(live.samples, live.marks, out, f"Sluice: {DAYS} days on a local Ethereum"):
                 console.print(f"chart: {path}")

@@ -12,14 +12,12 @@ PLAIN_WIDTH: Final = 132
 """Columns where the output is no terminal."""
 
 
-class Played(Protocol):
+class Teller(Protocol):
     tell: Callable[[Moment], None]
 
-    def play(self) -> Iterator[int]: ...
 
-
-def play(story: Played, total: int, console: Console) -> None:
-    """To its end, with a bar for the days."""
+def play(days: Iterator[int], teller: Teller, total: int, console: Console) -> None:
+    """To their end, with a bar; what ``teller`` says stands above it."""
     with Progress(
         TextColumn("[bold]day {task.completed:>2.0f} of {task.total}"),
         BarColumn(),
@@ -28,6 +26,6 @@ def play(story: Played, total: int, console: Console) -> None:
         transient=not console.is_terminal,
     ) as progress:
         task = progress.add_task("days", total=total)
-        story.tell = lambda moment: progress.console.print(f"  day {moment.day:>2}  {moment.text}")
-        for day in story.play():
+        teller.tell = lambda moment: progress.console.print(f"  day {moment.day:>2}  {moment.text}")
+        for day in days:
             progress.update(task, completed=day)

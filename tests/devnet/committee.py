@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sluice.beacon.client import BeaconClient
-from sluice.demo.live import connected
+from sluice.demo.site import connected
 from sluice.oracle.daemon import OracleDaemon, OracleSettings
 from sluice.oracle.layer import BeaconLayer
 from tests.devnet.protocol import account

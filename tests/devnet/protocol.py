@@ -20,7 +20,7 @@ from sluice.beacon.deposits import sign_deposit
 from sluice.beacon.spec import PRESETS
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import NodeError
-from sluice.demo.live import FRAME, SECONDS_PER_SLOT, DevnetSender, params_for
+from sluice.demo.site import FRAME, SECONDS_PER_SLOT, DevnetSender, params_for
 from sluice.deploy.abi import encode_call, function
 from sluice.deploy.artifacts import Artifact, load_artifacts
 from sluice.deploy.chain import Web3Reader

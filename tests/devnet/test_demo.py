@@ -17,10 +17,10 @@ def test_first_day_of_the_demo(tmp_path: Path) -> None:
     said: list[str] = []
     params = load_params(ROOT / "deployments" / "params" / "local.yaml")
     with open_live(params, artifacts(), tmp_path) as (live, result):
-        live.tell = lambda moment: said.append(moment.text)
+        live.site.tell = lambda moment: said.append(moment.text)
         days = live.play()
         assert next(days) == 1
-        live.books.check()
+        live.site.books.check()
         assert staked(live, "ada") == 2_017 * 10**9, "in parts of 32, as far as cap and bond allow"
         assert 32 * 10**9 <= staked(live, "bert") < 128 * 10**9
         assert [sample.day for sample in live.samples] == [0, 1]
@@ -31,4 +31,4 @@ def test_first_day_of_the_demo(tmp_path: Path) -> None:
 
 def staked(live: Live, operator: str) -> int:
     """Gwei."""
-    return int(live.pool.view("ValidatorManager", "stakeOf(uint256)", live.operators[operator])[0])
+    return int(live.pool.view("ValidatorManager", "stakeOf(uint256)", live.site.operators[operator])[0])

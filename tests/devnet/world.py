@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sluice.demo.live import WAITS
+from sluice.demo.site import WAITS
 from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
 from tests.devnet.conftest import BACKEND
