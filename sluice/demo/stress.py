@@ -1,0 +1,418 @@
+"""The story of `ape run stress`: 40% of all slETH wants out within a week, and the network lets out only so much a day.
+
+Leavers take what pays best for them: the instant pool, Uniswap, or the queue, for which the patient wait. Providers, a farmer,
+a borrower and an arbitrageur do what they do. At the end everybody has left, and every wei and share is looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from sluice.demo.market import Market, Person
+from sluice.demo.site import RefusedError, Site, open_site
+from sluice.markets.contracts import MarketError
+from sluice.units import SECONDS_PER_DAY, ether
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.deploy.artifacts import Artifact
+    from sluice.deploy.engine import Result
+    from sluice.deploy.params import Params
+
+CHURN: Final = 64
+"""Ether an epoch that the network lets in and out: 576 a day, a tenth of this pool. For a pool of nine million ether
+mainnet's 57,600 a day are 0.64%, so there the same run is served in two months instead of a week.
+"""
+NETWORK: Final = {
+    "MIN_PER_EPOCH_CHURN_LIMIT_ELECTRA": CHURN * 10**9,
+    "MAX_PER_EPOCH_ACTIVATION_EXIT_CHURN_LIMIT": CHURN * 10**9,
+}
+A_DAY: Final = CHURN * 9
+LEAVING: Final = Fraction(40, 100)
+RUN: Final = 7
+LONGEST: Final = 45
+"""Days in all; who is not paid by then is stuck."""
+SLASHED_ON: Final = 3
+"""Day of the run."""
+OPERATORS: Final = {"ada": 8, "bert": 9, "cora": 6}
+PATIENCE: Final = {"fund": 3, "anna": 1, "ben": 5, "cleo": 20, "dora": 60, "emil": 10}
+"""What a day of waiting is worth to who leaves, hundredths of a per cent."""
+STAKES: Final = {"fund": 2_000, "anna": 500, "ben": 500, "cleo": 500, "dora": 500, "emil": 500}
+EDGE: Final = Fraction(3, 10_000)
+"""What the arbitrageur wants for a day."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """How things stand at the end of a day."""
+
+    day: int
+    peg: float
+    """Uniswap's price over the rate."""
+    surcharge: float | None
+    """Of the instant pool on its last ether; None while it sells none."""
+    oldest: float
+    """Days that the first in line has waited."""
+    waiting: int
+    """Worth of open requests, wei."""
+    buffer: int
+    outside: int
+    provider: float
+    """Worth of the instant pool for each of its tokens, and of the same ether in slETH, both 1 at the beginning of the run."""
+    holder: float
+    health: float
+
+
+@dataclass
+class Wait:
+    """A request of somebody who left."""
+
+    who: str
+    shares: int
+    asked: int
+    """Seconds."""
+
+
+@dataclass
+class Stress:
+    site: Site
+    market: Market
+    slashing: bool
+    days: list[Day] = field(default_factory=list)
+    began: int = 0
+    """Day on which the run began."""
+    waits: dict[int, Wait] = field(default_factory=dict)
+    waited: list[tuple[str, float]] = field(default_factory=list)
+    """Who, and days."""
+    bond_paid: int = 0
+    liquidity: int = 0
+    start_value: Fraction = Fraction(0)
+    start_rate: int = 0
+    result: dict[str, int] = field(default_factory=dict)
+
+    # --- The story ---
+
+    def play(self) -> Iterator[int]:
+        """Yields after each day."""
+        self._prepare()
+        while self._outside() < Fraction(85, 100):
+            yield self._day()
+        self._begin()
+        for number in range(1, RUN + 1):
+            self._next()
+            for person in self._leavers():
+                self._leave(person, person.leaving // (RUN + 1 - number))
+            if self.slashing and number == SLASHED_ON:
+                self.site.slash("bert")
+                self.site.say("bert's validator signs two blocks for one slot and is slashed")
+            self._arbitrage()
+            self._close()
+            yield self.site.day
+        while any(person.requests or person.leaving for person in self.market.people.values()):
+            yield self._day()
+        self._providers_leave()
+        while any(person.requests or person.rests for person in self.market.people.values()):
+            yield self._day()
+        self._settle()
+
+    def _day(self) -> int:
+        """One on which nobody new wants out."""
+        self._next()
+        self._arbitrage()
+        self._close()
+        return self.site.day
+
+    def _next(self) -> None:
+        """To the next frame, its report, the keeper's chores, claims."""
+        site = self.site
+        if site.day >= LONGEST:
+            stuck = [p.name for p in self.market.people.values() if p.requests or p.rests or p.leaving]
+            raise RefusedError(f"not paid after {LONGEST} days: {', '.join(stuck)}")
+        site.day += 1
+        site.next_frame()
+        list(site.keep())
+        held = sum(site.bond(name) for name in OPERATORS)
+        site.report(site.members)
+        if (paid := held - sum(site.bond(name) for name in OPERATORS)) > 0:
+            self.bond_paid += paid
+            site.say(f"bonds pay {paid / 10**18:.4f} slETH for what the slashed validator lost")
+        list(site.keep())
+        for person in self.market.people.values():
+            self._claim(person)
+
+    def _claim(self, person: Person) -> None:
+        before = set(person.requests)
+        self.market.claim(person)
+        for request in before - set(person.requests):
+            wait = self.waits.pop(request, None)
+            if wait:
+                self.waited.append((wait.who, (self.market.now - wait.asked) / SECONDS_PER_DAY))
+        if person.name == "arno" and before - set(person.requests):
+            self.market.markets.wrap(person.sender, person.got - self.result.get("wrapped", 0))
+            self.result["wrapped"] = person.got
+
+    # --- Before the run ---
+
+    def _prepare(self) -> None:
+        market, site, accounts = self.market, self.site, self.site.pool.devnet.accounts
+        for name, account in OPERATORS.items():
+            site.join(name, accounts[account], ether(260))
+        for name, amount in STAKES.items():
+            market.stake(market.person(name, ether(amount)), ether(amount))
+        lena, uma, lars = (market.person(name, ether(400)) for name in ("lena", "uma", "lars"))
+        olga, arno = market.person("olga", ether(100)), market.person("arno", ether(300))
+        site.say("six people stake 4,500 ether; three operators join with 260 ether of bond each")
+        self._provide(lena)
+        self._pair(uma)
+        self._lend(lars)
+        self._loop(olga)
+        market.markets.wrap(arno.sender, ether(300))
+        self._farm(lena)
+
+    def _provide(self, lena: Person) -> None:
+        market = self.market
+        market.stake(lena, ether(200))
+        market.add_liquidity(lena, ether(200), market.shares(lena))
+        self.site.say("'lena' provides 200 ether and slETH for 200 to the instant pool")
+
+    def _pair(self, uma: Person) -> None:
+        market, markets = self.market, self.market.markets
+        market.stake(uma, ether(200))
+        markets.wrap(uma.sender, ether(200))
+        rate = Fraction(markets.rate, 10**18)
+        low, high = rate * Fraction(95, 100), rate * Fraction(102, 100)
+        position = markets.pool.provide(uma.sender, market.shares(uma), ether(200), low, high)
+        self.result["position"] = position.id
+        self.site.say("'uma' provides slETH and wrapped ether to Uniswap v3, from 5% below the rate to 2% above")
+
+    def _lend(self, lars: Person) -> None:
+        markets = self.market.markets
+        markets.wrap(lars.sender, ether(400))
+        markets.aave.supply(lars.sender, markets.weth, ether(400))
+        self.site.say("'lars' lends 400 wrapped ether on Aave v3")
+
+    def _loop(self, olga: Person) -> None:
+        """Three turns: stake, supply, borrow 70% of it, unwrap."""
+        market, markets = self.market, self.market.markets
+        amount = ether(100)
+        for turn in range(3):
+            shares = market.stake(olga, amount)
+            markets.aave.supply(olga.sender, markets.sleth, shares)
+            if turn < 2:
+                amount = amount * 7 // 10
+                markets.aave.borrow(olga.sender, markets.weth, amount)
+                markets.unwrap(olga.sender, amount)
+        health = markets.aave.health(olga.address)
+        self.site.say(f"'olga' stakes on borrowed ether: {float(health.leverage):.2f} times her own")
+
+    def _farm(self, lena: Person) -> None:
+        """The pool's token earns wrapped ether for thirty days, paid by a club of which nobody needs to know more."""
+        market, pool = self.market, self.site.pool
+        club = market.person("club", ether(3))
+        market.markets.wrap(club.sender, ether(3))
+        farm, token = pool.addresses["Farm"], pool.addresses["InstantPool"]
+        market.markets.chain.allow(club.sender, market.markets.weth, farm, ether(3))
+        start = market.now + 3 * 1_200
+        market.send(
+            club, "Farm", "addStream(address,address,uint256,uint256,uint256)",
+            token, market.markets.weth, ether(3), start, start + 30 * SECONDS_PER_DAY,
+        )  # fmt: skip
+        market.markets.chain.allow(lena.sender, token, farm, 2**256 - 1)
+        liquidity = int(market.view("InstantPool", "balanceOf(address)", lena.address))
+        market.send(
+            lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [1]
+        )
+        self.site.say("'club' streams 3 wrapped ether to who farms with the instant pool's token; 'lena' does")
+
+    def _outside(self) -> Fraction:
+        pooled = int(self.market.view("StakingVault", "pooled()"))
+        waiting = sum(one.amount for one in self.site.pool.devnet.beacon.pending_deposits("head")) * 10**9
+        return Fraction(int(self.market.view("StakingVault", "outside()")) - waiting, pooled)
+
+    # --- The run ---
+
+    def _begin(self) -> None:
+        self.began = self.site.day
+        total = int(self.market.view("StakingVault", "supply()")) * LEAVING
+        people = self.market.people
+        held = {name: self.market.shares(people[name]) for name in STAKES}
+        for name, shares in held.items():
+            people[name].leaving = int(total * shares / sum(held.values()))
+        if any(people[name].leaving > shares for name, shares in held.items()):
+            raise RefusedError("those who leave do not have 40% of all slETH")
+        self.start_value, self.start_rate = self._value(), self.market.markets.rate
+        self.site.say(f"{float(LEAVING):.0%} of all slETH, {float(total / 10**18):,.0f}, wants out within {RUN} days")
+
+    def _leavers(self) -> list[Person]:
+        return [person for person in self.market.people.values() if person.leaving]
+
+    def _leave(self, person: Person, shares: int) -> None:
+        """In two parts, each by the way that pays best."""
+        for part in (shares // 2, shares - shares // 2):
+            if part:
+                self._leave_by_best(person, part)
+
+    def _leave_by_best(self, person: Person, shares: int) -> None:
+        market = self.market
+        worth = market.worth(shares)
+        patience = Fraction(PATIENCE[person.name], 10_000)
+        offers = {"queue": int(worth * max(0, 1 - patience * self._expected_wait(worth)))}
+        if (paid := market.quote_pool(shares)) is not None:
+            offers["pool"] = paid
+        try:
+            offers["uniswap"] = market.markets.pool.quote(market.markets.sleth, shares)
+        except MarketError:
+            pass  # not that much liquidity
+        route = max(offers, key=offers.__getitem__)
+        if route == "pool":
+            market.leave_at_once(person, shares)
+        elif route == "uniswap":
+            market.leave_by_uniswap(person, shares)
+        else:
+            request = market.leave_by_queue(person, shares)
+            self.waits[request] = Wait(person.name, shares, market.now)
+        person.leaving -= shares
+        person.routes[route] += worth
+
+    def _expected_wait(self, more: int) -> Fraction:
+        """Days until ``more`` is paid: a day for the report, and what the network lets out a day."""
+        waiting = market_worth = int(self.market.view("WithdrawalQueue", "openShares()"))
+        waiting = self.market.worth(market_worth)
+        missing = max(0, waiting + more - int(self.market.view("StakingVault", "buffer()")))
+        return 1 + Fraction(missing, ether(A_DAY))
+
+    def _arbitrage(self) -> None:
+        """'arno' buys slETH that is sold too cheap and hands it in; what the queue pays buys again."""
+        market, markets = self.market, self.market.markets
+        arno = market.people["arno"]
+        rate = Fraction(markets.rate, 10**18)
+        price = markets.pool.price()
+        wanted = rate * (1 - EDGE * self._expected_wait(ether(50)))
+        weth = market.weth(arno)
+        if price >= wanted or weth < ether(1):
+            return
+        spent, bought = markets.pool.swap(arno.sender, markets.weth, weth, limit=wanted)
+        if bought > ether("0.01"):
+            request = market.leave_by_queue(arno, bought)
+            self.waits[request] = Wait("arno", bought, market.now)
+            arno.routes["arbitrage"] += market.worth(bought) - spent
+
+    def _close(self) -> None:
+        market, view = self.market, self.market.view
+        rate = market.markets.rate
+        assets = int(view("InstantPool", "legs()")[0])
+        open_now = market.quote_pool(1_000_000) is not None
+        surcharge = int(view("InstantPool", "surchargeAt(uint256)", assets)) / 10**18 if open_now else None
+        health = market.markets.aave.health(market.people["olga"].address).factor
+        began = self.start_rate > 0
+        self.days.append(
+            Day(
+                day=self.site.day,
+                peg=float(market.markets.pool.price() / Fraction(rate, 10**18)),
+                surcharge=surcharge,
+                oldest=self._oldest(),
+                waiting=market.worth(int(view("WithdrawalQueue", "openShares()"))),
+                buffer=int(view("StakingVault", "buffer()")),
+                outside=int(view("StakingVault", "outside()")),
+                provider=float(self._value() / self.start_value) if began else 1.0,
+                holder=rate / self.start_rate if began else 1.0,
+                health=float(health) if health else 0.0,
+            )
+        )
+
+    def _oldest(self) -> float:
+        first = int(self.market.view("WithdrawalQueue", "lastFinalizedId()")) + 1
+        if first > int(self.market.view("WithdrawalQueue", "lastRequestId()")):
+            return 0.0
+        asked = self.market.view("WithdrawalQueue", "getRequest(uint256)", first)[2]
+        return (self.market.now - int(asked)) / SECONDS_PER_DAY
+
+    def _value(self) -> Fraction:
+        """Of a token of the instant pool."""
+        view = self.market.view
+        return Fraction(int(view("InstantPool", "totalValue()")), int(view("InstantPool", "totalSupply()")))
+
+    # --- After it ---
+
+    def _providers_leave(self) -> None:
+        """The farmer and the provider on Uniswap, too; what is in the queue comes later."""
+        market = self.market
+        lena, uma = market.people["lena"], market.people["uma"]
+        token = self.site.pool.addresses["InstantPool"]
+        market.send(lena, "Farm", "exit(address,address)", token, lena.address)
+        self.result["farmed"] = market.weth(lena)
+        market.remove_liquidity(lena)
+        sleth, weth = market.markets.pool.leave(uma.sender, self.result["position"])
+        self.result |= {"uma_sleth": sleth, "uma_weth": weth}
+        self.site.say("'lena' leaves farm and instant pool, 'uma' leaves Uniswap")
+        self._close()
+
+    def _settle(self) -> None:
+        """Raises :class:`RefusedError` where a wei is missing or somebody got more than their share."""
+        self.site.books.check()
+        self._shares_are_all_there()
+        self._claims_are_fair()
+        self._sales_are_fair()
+        stuck = [p.name for p in self.market.people.values() if p.requests or p.rests or p.leaving]
+        if stuck:
+            raise RefusedError(f"stuck: {', '.join(stuck)}")
+
+    def _shares_are_all_there(self) -> None:
+        """Balances of whoever ever held slETH are its supply."""
+        token = self.site.pool.contract("StakedEther")
+        logs = token.events.Transfer().get_logs(from_block=self.site.pool.first_block)
+        holders = {log["args"]["to"] for log in logs}
+        held = sum(token.functions.balanceOf(each).call() for each in holders)
+        supply = int(self.market.view("StakingVault", "supply()"))
+        self._require("slETH of all holders", held, supply)
+
+    def _claims_are_fair(self) -> None:
+        """Each finalisation took what its shares were worth in its block, each request its part of that, rounded down."""
+        pool = self.site.pool
+        queue, vault = pool.contract("WithdrawalQueue"), pool.contract("StakingVault")
+        done = queue.events.Finalized().get_logs(from_block=pool.first_block)
+        asked = {
+            log["args"]["id"]: log["args"]["shares"]
+            for log in queue.events.Requested().get_logs(from_block=pool.first_block)
+        }
+        rates = []
+        for log in done:
+            told = log["args"]
+            worth = vault.functions.convertToAssets(told["shares"]).call(block_identifier=log["blockNumber"])
+            if told["assets"] > worth:
+                raise RefusedError(f"checkpoint {told['checkpoint']} took {told['assets']}, its shares were worth {worth}")
+            rates.append((told["firstId"], told["lastId"], Fraction(told["assets"], told["shares"])))
+        for log in queue.events.Claimed().get_logs(from_block=pool.first_block):
+            told = log["args"]
+            rate = next(rate for first, last, rate in rates if first <= told["id"] <= last)
+            self._require(f"what request {told['id']} paid", told["assets"], int(asked[told["id"]] * rate))
+
+    def _sales_are_fair(self) -> None:
+        """The instant pool paid what the shares were worth, less its fee."""
+        pool = self.site.pool
+        contract, vault = pool.contract("InstantPool"), pool.contract("StakingVault")
+        logs = contract.events.Sold().get_logs(from_block=pool.first_block)
+        for log in logs:
+            told = log["args"]
+            worth = vault.functions.convertToAssets(told["shares"]).call(block_identifier=log["blockNumber"])
+            self._require("what a sale was worth", told["assets"] + told["fee"], worth)
+        self.result["sales"] = len(logs)
+        self.result["fees"] = sum(log["args"]["fee"] for log in logs)
+
+    @staticmethod
+    def _require(what: str, have: int, due: int) -> None:
+        if have != due:
+            raise RefusedError(f"{what}: {have:,}, but must be {due:,} ({have - due:+,})")
+
+
+@contextmanager
+def open_stress(
+    params: Params, artifacts: Mapping[str, Artifact], folder: Path, packages: Path, *, slashing: bool
+) -> Iterator[tuple[Stress, Result]]:
+    with open_site(params, artifacts, folder, NETWORK) as (site, result):
+        yield Stress(site, Market.open(site, result, artifacts, packages), slashing), result
