@@ -1,0 +1,91 @@
+"""The markets are the real ones, they are put up once, and a second run sends nothing."""
+
+from __future__ import annotations
+
+import ape
+import pytest
+from eth_utils import keccak
+
+from sluice.deploy.errors import ArtifactError
+from sluice.markets.aave import Aave, Listing
+from sluice.markets.contracts import package_code
+from sluice.markets.uniswap import Uniswap
+from tests.protocol import ROOT
+
+POOL_INIT_CODE_HASH = "e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"
+"""Of the pools on mainnet; the periphery's contracts find pools by it."""
+
+
+def test_pools_have_the_code_of_those_on_mainnet():
+    code = package_code(ROOT / "node_modules", "@uniswap/v3-core", "contracts/UniswapV3Pool.sol")
+    assert keccak(code.linked({})).hex() == POOL_INIT_CODE_HASH
+
+
+def test_second_deployment_sends_nothing(markets, protocol):
+    sender = markets.sender(protocol.actors.deployer)
+    block = ape.chain.blocks.height
+    uniswap = Uniswap.deploy(markets.chain, sender, markets.weth)
+    assert uniswap == markets.uniswap
+    assert uniswap.create_pool(sender, markets.sleth, markets.rate) == markets.pool
+    listings = {markets.sleth: Listing.staked_ether(markets.feed.address), markets.weth: Listing.wrapped_ether()}
+    assert Aave.deploy(markets.chain, sender, markets.weth, listings) == markets.aave
+    assert ape.chain.blocks.height == block
+
+
+def test_markets_are_found_again_by_their_addresses(markets):
+    uniswap = markets.uniswap
+    names = (uniswap.factory, uniswap.positions, uniswap.router, uniswap.quoter)
+    again = Uniswap.at(markets.chain, markets.weth, *(contract.address for contract in names))
+    assert again == uniswap
+    assert again.pool(markets.sleth) == markets.pool
+    assert Aave.at(markets.chain, markets.weth, markets.aave.provider.address) == markets.aave
+
+
+def test_pool_starts_at_the_core_rate(markets):
+    """To the precision of Uniswap's square root, and never above."""
+    price = markets.pool.price() * 10**18
+    assert abs(price - markets.rate) < 1
+
+
+def test_position_draws_itself(markets, protocol):
+    """The descriptor and its library are linked: a token has a picture."""
+    provider = protocol.actors.other
+    sender = markets.wrap(provider, 10**18)
+    shares = markets.stake(provider, 10**18)
+    price = markets.pool.price()
+    position = markets.pool.provide(sender, shares, 10**18, price * 99 / 100, price * 101 / 100)
+    uri = markets.uniswap.positions.read("tokenURI", position.id)
+    assert uri.startswith("data:application/json;base64,")
+
+
+def test_linking_names_the_library_that_is_missing():
+    code = package_code(ROOT / "node_modules", "@aave/core-v3", "contracts/protocol/pool/Pool.sol")
+    assert len(code.libraries) == 7
+    with pytest.raises(ArtifactError, match="Pool needs the library"):
+        code.linked({})
+    linked = code.linked(dict.fromkeys(code.libraries, "0x" + "ab" * 20))
+    assert linked.count(bytes.fromhex("ab" * 20)) == len(code.links)
+
+
+def test_package_that_is_not_there_says_what_to_do(tmp_path):
+    with pytest.raises(ArtifactError, match=r"^@aave/core-v3 has no Pool .*: run `make setup`$"):
+        package_code(tmp_path, "@aave/core-v3", "contracts/protocol/pool/Pool.sol")
+
+
+def test_aave_prices_in_ether(markets):
+    assert markets.aave.price(markets.weth) == 10**18
+    assert markets.aave.price(markets.sleth) == markets.rate == markets.feed.latestAnswer()
+    assert int(markets.aave.oracle.read("BASE_CURRENCY"), 16) == int(markets.weth, 16)
+
+
+def test_listing_is_what_was_asked_for(markets):
+    found = markets.aave.data.read("getReserveConfigurationData", markets.sleth)
+    assert found == (18, 7_450, 7_700, 10_750, 1_500, True, False, False, True, False)
+    found = markets.aave.data.read("getReserveConfigurationData", markets.weth)
+    assert found == (18, 8_050, 8_300, 10_500, 1_500, True, True, False, True, False)
+
+
+def test_nobody_owns_the_factory(markets):
+    """It was put there through the CREATE2 deployer, which can only deploy."""
+    owner = markets.uniswap.factory.read("owner")
+    assert owner == "0x4e59b44847b379578588920ca78fbf26c0b4956c"
