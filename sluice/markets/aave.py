@@ -296,9 +296,7 @@ class Aave:
 
     def borrow(self, sender: Sender, asset: str, amount: int) -> Receipt:
         if amount > (cash := self.cash(asset)):
-            raise MarketError(
-                f"Aave holds {cash} wei of {asset}, less than the {amount} asked for: lend it some first."
-            )
+            raise MarketError(f"Aave holds {cash} wei of {asset}, less than the {amount} asked for: lend it some.")
         return self.pool.send(sender, "borrow", asset, amount, VARIABLE, 0, sender.address)
 
     def repay(self, sender: Sender, asset: str, amount: int = MOST) -> Receipt:
