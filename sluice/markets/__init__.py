@@ -4,7 +4,7 @@ Their code comes from their own npm packages (`make setup`), nothing of it is co
 contracts stand where CREATE2 puts them, what is there is not sent again. Amounts are wei, prices ether per slETH.
 
 chain = Chain(reader, ROOT / "node_modules", artifacts)
-uniswap = Uniswap.deploy(chain, sender, weth)
-pool = uniswap.create_pool(sender, sleth, rate)
-aave = Aave.deploy(chain, sender, weth, {sleth: Listing.staked_ether(feed)})
+markets = Markets.deploy(chain, sender, registry)            # or Markets.find(chain, registry, path)
+markets.pool.swap(sender, markets.sleth, ether(3))
+markets.aave.borrow(sender, markets.weth, ether(1))
 """

@@ -152,6 +152,17 @@ class Pool:
         lower, upper = math.floor(below) * TICK_SPACING, math.ceil(above) * TICK_SPACING
         return lower, max(upper, lower + TICK_SPACING)
 
+    def sleth_part(self, low: Fraction, high: Fraction) -> float:
+        """Of what goes into a position from price `low` to `high`, the part that has to be slETH, by value at the
+        pool's price. A float: ends are whole ticks anyway, and what does not fit stays with the provider.
+        """
+        lower, upper = (1.0001**tick for tick in self.ticks_around(low, high))
+        bottom, top = (lower, upper) if self.sleth_first else (1 / upper, 1 / lower)
+        price = min(max(float(self.price()), bottom), top)
+        weth = math.sqrt(price) - math.sqrt(bottom)
+        sleth = price * (1 / math.sqrt(price) - 1 / math.sqrt(top))
+        return sleth / (sleth + weth)
+
     def tokens_owed(self, position: int) -> tuple[int, int]:
         """slETH and wrapped ether that :meth:`collect` would pay now, wei."""
         owner = self.uniswap.positions.read("ownerOf", position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import ape
@@ -9,7 +10,8 @@ import pytest
 
 from sluice.markets.aave import BPS, Listing
 from sluice.markets.contracts import MOST, MarketError
-from tests.helpers import DAY, ETHER, GWEI, next_at, now, report_as_oracle, warp_to
+from sluice.markets.leverage import Turn, check_loop, fall_to_liquidation, net_yield, plan_loop, run_loop
+from tests.helpers import DAY, ETHER, GWEI, give_ether, next_at, now, report_as_oracle, warp_to
 from tests.markets.world import Markets, core_of
 from tests.reverts import reverts
 
@@ -134,35 +136,26 @@ def test_interest_that_is_foretold_is_what_is_paid(lent, shares, borrower):
 # --- Leverage ---
 
 
-def loop(markets: Markets, who, ether: int, turns: int, target: Fraction) -> list[int]:
-    """Stake, supply, borrow up to the target, unwrap, and again; what was staked in each turn."""
-    sender, staked, amount = markets.sender(who), [], ether
-    for turn in range(turns + 1):
-        shares = markets.stake(who, amount) if turn == 0 else stake_own(markets, who, amount)
-        staked.append(amount)
-        markets.aave.supply(sender, markets.sleth, shares)
-        if turn == turns:
-            break
-        health = markets.aave.health(who.address)
-        amount = int(health.collateral * target) - health.debt
-        markets.aave.borrow(sender, markets.weth, amount)
-        markets.protocol.weth.withdraw(amount, sender=who)
-    return staked
-
-
-def stake_own(markets: Markets, who, amount: int) -> int:
-    token = markets.protocol.token
-    before = token.balanceOf(who)
-    markets.protocol.vault.stake(who, 0, "0x" + 40 * "0", sender=who, value=amount)
-    return int(token.balanceOf(who) - before)
+def loop(markets: Markets, who, ether: int, turns: int, target: Fraction) -> list[Turn]:
+    """Of ether that is given; returns what was done in each turn."""
+    give_ether(who, ether)
+    done: list[Turn] = []
+    gas = run_loop(markets.real, markets.sender(who), ether, turns, target, lambda turn, _: done.append(turn))
+    assert gas > 0
+    return done
 
 
 def test_loop_of_stakes_and_loans_is_the_geometric_series(lent, borrower):
     """Four loans at 70%: 1 + 0.7 + 0.49 + 0.343 + 0.2401 = 2.7731 times the ether that one has."""
     target = Fraction(70, 100)
-    staked = loop(lent, borrower, 100 * ETHER, 4, target)
-    expected = [100 * ETHER * target**turn for turn in range(5)]
-    assert staked == [pytest.approx(int(each), abs=10**12) for each in expected]  # interest of a few seconds
+    done = loop(lent, borrower, 100 * ETHER, 4, target)
+    plan = plan_loop(100 * ETHER, 4, target, LISTING.threshold)
+    assert [turn.staked for turn in plan] == [int(100 * ETHER * target**turn) for turn in range(5)]
+    for seen, planned in zip(done, plan, strict=True):  # but for the interest of a few seconds
+        assert seen.staked == pytest.approx(planned.staked, abs=10**12)
+        assert seen.collateral == pytest.approx(planned.collateral, abs=10**12)
+        assert seen.debt == pytest.approx(planned.debt, abs=10**12)
+        assert (seen.factor is None) == (planned.factor is None)
     health = lent.aave.health(borrower.address)
     assert abs(health.leverage - Fraction(27731, 10000)) < Fraction(1, 10**6)
     assert health.factor == factor_of(health.collateral, health.debt)
@@ -180,6 +173,54 @@ def test_leveraged_holder_earns_and_loses_by_leverage(lent, borrower):
     equity = 1 - Fraction(after.collateral - after.debt, before.collateral - before.debt)
     assert fall > 0
     assert abs(equity / fall - before.leverage) < Fraction(1, 1000)
+
+
+def test_yield_is_that_of_all_collateral_less_interest_of_all_debt():
+    leverage = Fraction(5, 2)
+    assert net_yield(leverage, Fraction(3, 100), Fraction(2, 100)) == Fraction(45, 1000)
+    assert net_yield(Fraction(1), Fraction(3, 100), Fraction(2, 100)) == Fraction(3, 100)
+    assert net_yield(leverage, Fraction(2, 100), Fraction(4, 100)) < 0
+
+
+def test_fall_that_a_position_stands_is_that_to_its_liquidation(lent, borrower):
+    loop(lent, borrower, 100 * ETHER, 3, Fraction(74, 100))
+    health = lent.aave.health(borrower.address)
+    fall = fall_to_liquidation(health.factor)
+    total = lent.protocol.vault.totalAssets()
+    snapshot = ape.chain.snapshot()
+    lose(lent, int(total * fall * 999 / 1000) // GWEI * GWEI)
+    assert lent.aave.health(borrower.address).factor > 1
+    ape.chain.restore(snapshot)
+    lose(lent, int(total * fall * 1001 / 1000) // GWEI * GWEI)
+    assert lent.aave.health(borrower.address).factor < 1
+
+
+def test_position_at_its_target_has_nothing_to_borrow(lent, shares, borrower):
+    lent.aave.borrow(lent.sender(borrower), lent.weth, 74 * ETHER)
+    with pytest.raises(MarketError, match=r"^The position owes 74\.00% of its collateral already: nothing"):
+        plan_loop(ETHER, 1, Fraction(70, 100), LISTING.threshold, lent.aave.health(borrower.address))
+
+
+@pytest.mark.parametrize(
+    ("ether", "turns", "target", "message"),
+    [
+        (10, 2, "0.75", "Aave lends up to 74.50% on slETH, less than 75.00%."),
+        (10**6, 1, "0.7", "ether, and some more than 1,000,000.000000 are needed."),
+        (9_000, 1, "0.7", "Aave has 1,000.000000 ether to lend, less than 6,300.000000: fewer turns or less ether."),
+        (1, 20, "0.7", "A turn would stake 0.000797 ether, below the minimum of 0.001000: fewer turns or more ether."),
+    ],
+)
+def test_loop_that_would_stop_half_way_is_refused_first(lent, borrower, ether, turns, target, message):
+    plan = plan_loop(ether * ETHER, turns, Fraction(target), LISTING.threshold)
+    with pytest.raises(MarketError, match=re.escape(message)):
+        check_loop(lent.real, lent.sender(borrower), plan, Fraction(target))
+
+
+def test_loop_above_the_stake_limit_is_refused_first(lent, borrower, protocol):
+    protocol.as_governor(protocol.vault.setStakeLimit, 15 * ETHER, 0)
+    plan = plan_loop(10 * ETHER, 1, Fraction(7, 10), LISTING.threshold)
+    with pytest.raises(MarketError, match=r"^15\.000000 ether can be staked now, less than 17\.000000: wait"):
+        check_loop(lent.real, lent.sender(borrower), plan, Fraction(7, 10))
 
 
 # --- Reports ---

@@ -8,7 +8,9 @@ from eth_utils import keccak
 
 from sluice.deploy.errors import ArtifactError
 from sluice.markets.aave import Aave, Listing
-from sluice.markets.contracts import package_code
+from sluice.markets.contracts import MarketError, package_code
+from sluice.markets.local import Markets as RealMarkets
+from sluice.markets.local import MarketsRecord, record_path
 from sluice.markets.uniswap import Uniswap
 from tests.protocol import ROOT
 
@@ -39,6 +41,22 @@ def test_markets_are_found_again_by_their_addresses(markets):
     assert again == uniswap
     assert again.pool(markets.sleth) == markets.pool
     assert Aave.at(markets.chain, markets.weth, markets.aave.provider.address) == markets.aave
+
+
+def test_record_finds_the_markets_of_its_deployment_and_of_no_other(markets, protocol, tmp_path):
+    real, registry = markets.real, protocol.result.registry
+    path = record_path(tmp_path / "local.json")
+    assert path == tmp_path / "local-markets.json"
+    assert RealMarkets.find(markets.chain, registry, path) is None
+    real.write(path)
+    assert RealMarkets.find(markets.chain, registry, path) == real
+    known = MarketsRecord.model_validate_json(path.read_text())
+    for change in ({"genesis_hash": "0x00"}, {"chain_id": 1}, {"vault": markets.weth}, {"aave": "0x" + 39 * "0" + "9"}):
+        path.write_text(known.model_copy(update=change).model_dump_json())
+        assert RealMarkets.find(markets.chain, registry, path) is None
+    path.write_text("{}")
+    with pytest.raises(MarketError, match="is damaged; delete it"):
+        RealMarkets.find(markets.chain, registry, path)
 
 
 def test_pool_starts_at_the_core_rate(markets):

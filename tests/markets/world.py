@@ -10,8 +10,9 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
 from sluice.deploy.chain import NodeSender, Web3Reader
-from sluice.markets.aave import Aave, Listing
+from sluice.markets.aave import Aave
 from sluice.markets.contracts import Chain
+from sluice.markets.local import Markets as RealMarkets
 from sluice.markets.uniswap import Pool, Uniswap
 from tests.helpers import ETHER, GWEI, deposit_to_beacon, give_ether, set_rate, stake
 from tests.protocol import ROOT, Protocol, artifacts_of
@@ -23,23 +24,36 @@ STAKED = 3_000 * ETHER
 @dataclass(frozen=True)
 class Markets:
     protocol: Protocol
-    chain: Chain
-    uniswap: Uniswap
-    pool: Pool
-    aave: Aave
+    real: RealMarkets
     feed: ContractInstance
 
     @property
+    def chain(self) -> Chain:
+        return self.real.chain
+
+    @property
+    def uniswap(self) -> Uniswap:
+        return self.real.uniswap
+
+    @property
+    def pool(self) -> Pool:
+        return self.real.pool
+
+    @property
+    def aave(self) -> Aave:
+        return self.real.aave
+
+    @property
     def sleth(self) -> str:
-        return str(self.protocol.token.address)
+        return self.real.sleth
 
     @property
     def weth(self) -> str:
-        return str(self.protocol.weth.address)
+        return self.real.weth
 
     @property
     def rate(self) -> int:
-        return int(self.protocol.vault.rate())
+        return self.real.rate
 
     def sender(self, account: AccountAPI | str) -> NodeSender:
         return NodeSender(ape.chain.provider.web3, str(getattr(account, "address", account)))
@@ -78,10 +92,6 @@ def deploy_markets(protocol: Protocol) -> Markets:
     set_rate(protocol, 234_567_891_234 * GWEI)
     chain = Chain(Web3Reader(web3), ROOT / "node_modules", artifacts_of())
     deployer = NodeSender(web3, protocol.actors.deployer.address)
-    weth, sleth = protocol.weth.address, protocol.token.address
-    feed = protocol.actors.deployer.deploy(ape.project.RateFeed, protocol.vault)
-    uniswap = Uniswap.deploy(chain, deployer, weth)
-    pool = uniswap.create_pool(deployer, sleth, protocol.vault.rate())
-    listings = {sleth: Listing.staked_ether(feed.address), weth: Listing.wrapped_ether()}
-    aave = Aave.deploy(chain, deployer, weth, listings)
-    return Markets(protocol, chain, uniswap, pool, aave, feed)
+    real = RealMarkets.deploy(chain, deployer, protocol.result.registry)
+    feed = ape.project.RateFeed.at(real.feed.address, fetch_from_explorer=False, detect_proxy=False)
+    return Markets(protocol, real, feed)
