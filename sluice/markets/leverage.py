@@ -44,9 +44,8 @@ def plan_loop(ether: int, turns: int, target: Fraction, threshold: int, start: H
         if turn:
             amount = int(collateral * target) - debt
             if amount <= 0:
-                raise MarketError(
-                    f"The position owes {_percent(Fraction(debt, collateral))} already: nothing to borrow."
-                )
+                owed = _percent(Fraction(debt, collateral))
+                raise MarketError(f"The position would owe {owed} of its collateral already: nothing to borrow.")
             debt += amount
         collateral += amount
         factor = Fraction(collateral * threshold, BPS * debt) if debt else None
