@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LLTV = 945 * 10**15
 """Of the collateral's value, the most that can be owed, 1e18 = 1; above it a position can be liquidated. As in Morpho's
-markets of wstETH and wrapped ether: a loan of 90% stands a loss of 4.7% of the rate, far beyond any slashing there was."""
+markets of wstETH and wrapped ether: a loan of 90% stands a loss of 4.7% of the rate, beyond any slashing there was."""
 SCALE = 10**36
 """Of the oracle's price."""
 WAD = 10**18

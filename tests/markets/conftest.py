@@ -1,4 +1,4 @@
-"""The real markets beside the deployed protocol, once a session; ape's isolation takes every test back to them."""
+"""The real markets beside the deployed protocol. They change the core, so they last for one module alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tests.markets.world import Markets, deploy_markets
 from tests.protocol import Protocol
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def markets(protocol: Protocol) -> Markets:
     return deploy_markets(protocol)

@@ -19,17 +19,17 @@ LENT = 1_000 * ETHER
 LISTING = Listing.staked_ether("")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lender(protocol):
     return protocol.actors.other
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def borrower(protocol):
     return protocol.actors.staker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def liquidator(protocol):
     return protocol.actors.stranger
 
@@ -361,7 +361,7 @@ def play(markets: Markets, protocol, borrower, lender, liquidator, *, busy: bool
             liquidating = markets.wrap(liquidator, 60 * ETHER)
             markets.aave.liquidate(liquidating, markets.sleth, markets.weth, borrower.address)
             seized = markets.chain.balance(markets.sleth, liquidator.address)
-            markets.pool.swap(liquidating, markets.sleth, seized)
+            markets.pool.swap(liquidating, markets.sleth, seized, limit=markets.pool.price() * 80 / 100)
             protocol.token.transfer(vault, ETHER // 100, sender=holder)
         seen_rate = vault.rate()
         assert markets.feed.latestAnswer() == seen_rate

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ape
 import pytest
+from eth_abi import encode
 from eth_utils import keccak
 
-from sluice.deploy.errors import ArtifactError
+from sluice.deploy.addresses import CREATE2_DEPLOYER
+from sluice.deploy.chain import Reverted
+from sluice.deploy.errors import ArtifactError, ChainError
 from sluice.markets.aave import Aave, Listing
 from sluice.markets.contracts import MarketError, package_code
 from sluice.markets.local import Markets as RealMarkets
 from sluice.markets.local import MarketsRecord, record_path
 from sluice.markets.uniswap import Uniswap
 from tests.protocol import ROOT
+from tests.reverts import ERROR_STRING
 
 POOL_INIT_CODE_HASH = "e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"
 """Of the pools on mainnet; the periphery's contracts find pools by it."""
@@ -107,3 +111,26 @@ def test_nobody_owns_the_factory(markets):
     """It was put there through the CREATE2 deployer, which can only deploy."""
     owner = markets.uniswap.factory.read("owner")
     assert owner == "0x4e59b44847b379578588920ca78fbf26c0b4956c"
+
+
+def test_refusals_are_put_in_words(markets, protocol):
+    """Of a market that says why, of Aave that gives a number, of the core, and of nobody known."""
+    chain = markets.chain
+    said = ERROR_STRING + encode(["string"], ["STF"])
+    assert chain.reason(Reverted(said, "")) == "The call fails: STF."
+    numbered = ERROR_STRING + encode(["string"], ["36"])
+    assert chain.reason(Reverted(numbered, "")).startswith(
+        "Aave refuses with COLLATERAL_CANNOT_COVER_NEW_BORROW (36): "
+    )
+    assert chain.reason(Reverted(ERROR_STRING + encode(["string"], ["987"]), "")) == "The call fails: 987."
+    assert chain.reason(Reverted(ERROR_STRING + b"\1", "")) == "The call fails with unknown data 0x08c379a001."
+    assert chain.reason(Reverted(b"\1\2\3\4", "")) == "The call fails with unknown data 0x01020304."
+    with pytest.raises(MarketError, match=r"^StakeBelowMinimum\(given=1, minimum=1000000000000000\): Stake at least"):
+        markets.real.stake(markets.sender(protocol.actors.other), 1)
+
+
+def test_chain_without_the_create2_deployer_is_told(markets, protocol):
+    code = markets.chain.own_code("SlEthRateProvider")
+    ape.chain.provider.make_request("anvil_setCode", [CREATE2_DEPLOYER, "0x"])
+    with pytest.raises(ChainError, match=f"no CREATE2 deployer at {CREATE2_DEPLOYER}"):
+        markets.chain.deploy(markets.sender(protocol.actors.other), code, {"vault_": protocol.vault.address})

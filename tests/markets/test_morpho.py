@@ -21,7 +21,7 @@ def code():
     return morpho_code(ROOT / "node_modules", ROOT / ".build")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def morpho(markets, protocol, code):
     deployer = protocol.actors.deployer
     oracle = deployer.deploy(ape.project.SlEthMorphoOracle, protocol.vault)
