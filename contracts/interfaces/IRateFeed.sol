@@ -9,12 +9,12 @@ import {IAggregatorV3} from "./IAggregatorV3.sol";
 /// moves it, and nobody can set it: this contract has no owner and no storage.
 ///
 /// Whoever needs dollars multiplies by an ether/dollar feed, this answer / 1e18. An answer near 1 is the sign that a ratio
-/// was wired where a price belongs (Moonwell, February 2026: 1.12 read as dollars).
+/// was wired where a price belongs (Moonwell, February 2026: a ratio of cbETH read as dollars).
 ///
 /// What a lending market has to know:
 /// - **Freshness.** `updatedAt` is the reference time of the newest report: what the answer knows of validators is as of
-///   then. The answer itself is of this block, as rewards of that report vest every second. Reports come daily and
-///   look back up to 19 hours, so a heartbeat below 43 hours refuses healthy answers.
+///   then. The answer itself is of this block, as rewards of that report vest every second. As deployed, reports come daily
+///   and look back up to 19 hours: a heartbeat below 43 hours refuses healthy answers.
 /// - **A slashing that is proven and not reported yet.** The feed goes on to answer, as a feed that reverts stops repayments
 ///   and liquidations with it. The slashing is not in the answer, nobody knows its cost yet; `updatedAt` lies before it, and
 ///   {slashingPendingUntil} is not 0 until a report has counted it. A market that wants to stop new loans meanwhile reads that.

@@ -163,6 +163,15 @@ def test_loop_of_stakes_and_loans_is_the_geometric_series(lent, borrower):
     assert abs(health.collateral - health.debt - 100 * ETHER) < 10**12
 
 
+def test_loop_up_to_the_limit_of_the_listing_goes_through(lent, borrower):
+    """Interest between looking and being mined does not stop it half way."""
+    done = loop(lent, borrower, 100 * ETHER, 8, Fraction(LISTING.ltv, BPS))
+    plan = plan_loop(100 * ETHER, 8, Fraction(LISTING.ltv, BPS), LISTING.threshold)
+    assert done[-1].collateral == pytest.approx(plan[-1].collateral, rel=1e-5)
+    assert Fraction(103, 100) < done[-1].factor < Fraction(107, 100)
+    assert Fraction(36, 10) < done[-1].leverage < Fraction(38, 10)
+
+
 def test_leveraged_holder_earns_and_loses_by_leverage(lent, borrower):
     loop(lent, borrower, 100 * ETHER, 4, Fraction(70, 100))
     before = lent.aave.health(borrower.address)
