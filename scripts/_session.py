@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PARAMS = ROOT / "deployments" / "params"
 REGISTRIES = ROOT / "deployments" / "artifacts"
 
+GAS_MARGIN = 100_000
+
 console = Console(soft_wrap=True)
 
 
@@ -63,7 +65,8 @@ class ApeSender:
                 value=value,
                 nonce=eth.get_transaction_count(sender),
                 chainId=eth.chain_id,
-                gas=eth.estimate_gas(cast("Any", fields)) * 11 // 10,
+                # lending markets write more in a later second than the one that was estimated; what is left comes back
+                gas=eth.estimate_gas(cast("Any", fields)) * 11 // 10 + GAS_MARGIN,
                 maxFeePerGas=2 * base + tip,
                 maxPriorityFeePerGas=tip,
                 type=2,
@@ -84,6 +87,10 @@ class Session:
     params: Params
     client: Client
     sender: ApeSender
+    reader: Web3Reader
+    registry: Registry
+    registry_path: Path
+    artifacts: dict[str, Artifact]
 
 
 @contextmanager
@@ -146,7 +153,9 @@ def open_session(
             "Use `make chain` in another terminal and --network http://127.0.0.1:8545"
         )
     reader = Web3Reader(cast("Any", provider).web3)
-    recorded = Registry.read(registry_path(provider, params, registry))
+    path = registry_path(provider, params, registry)
+    recorded = Registry.read(path)
     require_chain(params, recorded, reader)
     sender = ApeSender(provider, choose_account(account, params, index))
-    return Session(params, Client(reader, recorded, compiled()), sender)
+    artifacts = compiled()
+    return Session(params, Client(reader, recorded, artifacts), sender, reader, recorded, path, artifacts)

@@ -234,14 +234,18 @@ class Client:
             raise ActionError(self.explain(revert)) from revert
 
     def explain(self, revert: Reverted) -> str:
-        """`StakeBelowMinimum(given=1, minimum=1000): Stake at least ...`."""
-        if not revert.data:
-            return f"The call fails without a reason ({revert})."
-        for artifact in self._artifacts.values():
-            for entry in artifact.abi:
-                if entry["type"] == "error" and _error_selector(entry) == revert.data[:4]:
-                    return _describe(entry, revert.data[4:])
-        return f"The call fails with unknown data 0x{revert.data.hex()}."
+        return explain(revert, self._artifacts)
+
+
+def explain(revert: Reverted, artifacts: Mapping[str, Artifact]) -> str:
+    """`StakeBelowMinimum(given=1, minimum=1000): Stake at least ...`."""
+    if not revert.data:
+        return f"The call fails without a reason ({revert})."
+    for artifact in artifacts.values():
+        for entry in artifact.abi:
+            if entry["type"] == "error" and _error_selector(entry) == revert.data[:4]:
+                return _describe(entry, revert.data[4:])
+    return f"The call fails with unknown data 0x{revert.data.hex()}."
 
 
 def _error_selector(entry: Mapping[str, Any]) -> bytes:

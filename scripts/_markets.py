@@ -1,0 +1,48 @@
+"""Markets for the scripts: found by their record, or put on the local chain first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ape
+import click
+
+from scripts._session import ROOT, ApeSender, Session, console
+from sluice.client import format_ether
+from sluice.markets.contracts import Chain, MarketError
+from sluice.markets.local import Markets, record_path
+
+if TYPE_CHECKING:
+    from ape.api import ProviderAPI
+
+LENT = 1_000 * 10**18
+"""Wei that the local deployer lends on Aave, so that there is something to borrow."""
+
+
+def open_markets(provider: ProviderAPI, session: Session, *, yes: bool) -> Markets:
+    """Uniswap v3 and Aave v3 with slETH in them."""
+    if not session.params.local:
+        raise click.ClickException(
+            "This puts Uniswap and Aave on a local chain, to try things out. On a public network both are there "
+            "already: use them through their own pages."
+        )
+    chain = Chain(session.reader, ROOT / "node_modules", session.artifacts)
+    path = record_path(session.registry_path)
+    if found := Markets.find(chain, session.registry, path):
+        return found
+    deployer = ApeSender(provider, ape.accounts.test_accounts[0])
+    held = session.reader.balance(deployer.address)
+    if held <= LENT:
+        raise MarketError(f"{deployer.address} holds {format_ether(held)} ether and would lend {format_ether(LENT)}.")
+    console.print(
+        f"Uniswap v3 and Aave v3 are not on this chain yet. {deployer.address} puts them there, opens a pool at the "
+        f"core rate, lists slETH, and lends {format_ether(LENT, 0)} ether."
+    )
+    if not yes:
+        click.confirm("Send about 50 transactions?", abort=True)
+    markets = Markets.deploy(chain, deployer, session.registry)
+    markets.wrap(deployer, LENT)
+    markets.aave.supply(deployer, markets.weth, LENT)
+    markets.write(path)
+    console.print(f"Recorded in {path}.")
+    return markets

@@ -1,0 +1,138 @@
+"""`ape run loop` and `ape run provide`, as a person at a local chain runs them."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import ape
+import click
+import pytest
+from ape.api import AccountAPI
+from click.testing import CliRunner
+
+from scripts import loop, provide
+from sluice.deploy.chain import NodeSender, Web3Reader
+from sluice.markets.contracts import Chain
+from sluice.markets.local import Markets, record_path
+from tests.helpers import ETHER
+from tests.protocol import ROOT, Protocol, artifacts_of
+from tests.shell import Shell, shell_of
+
+
+@pytest.fixture
+def shell(protocol: Protocol, tmp_path: Path) -> Shell:
+    return shell_of(protocol, tmp_path)
+
+
+def sender_of(account: AccountAPI) -> NodeSender:
+    return NodeSender(ape.chain.provider.web3, account.address)
+
+
+def markets_of(shell: Shell, protocol: Protocol) -> Markets:
+    chain = Chain(Web3Reader(ape.chain.provider.web3), ROOT / "node_modules", artifacts_of())
+    found = Markets.find(chain, protocol.result.registry, record_path(shell.registry))
+    assert found is not None
+    return found
+
+
+def test_markets_are_put_up_once_and_used_by_both(shell: Shell, protocol: Protocol) -> None:
+    who = protocol.actors.staker
+    output = shell.ok(loop.cli, "10", "--turns", "2", "--target-ltv", "70", "--yes")
+    assert "Uniswap v3 and Aave v3 are not on this chain yet." in output
+    assert f"Recorded in {shell.registry.with_name('local-markets.json')}." in output
+    planned, done = (part.splitlines()[1:5] for part in output.split("turn  ")[1:])
+    assert [line.split()[:2] for line in planned][:3] == [["0", "10.000000"], ["1", "7.000000"], ["2", "4.900000"]]
+    assert [line.split()[4:] for line in planned][:3] == [line.split()[4:] for line in done][:3]
+    # 21.9 ether of collateral, 11.9 of debt: interest is 2.7% a year of 80% in use, and 1.19% is
+    assert "Expected a year: 3.00% of slETH times 2.190, less 0.04% interest times 1.190: 6.52% of" in output
+    assert "Liquidation after slETH has lost 29.43% of its rate." in output
+    assert re.search(r"[0-9,]+ gas\.", output)
+
+    markets = markets_of(shell, protocol)
+    health = markets.aave.health(who.address)
+    assert health.collateral == pytest.approx(219 * ETHER // 10, abs=10**12)
+    assert health.debt == pytest.approx(119 * ETHER // 10, abs=10**12)
+    assert markets.chain.balance(markets.weth, who.address) == 0
+
+    output = shell.ok(provide.cli, "20", "--width", "0.5", "--yes", "--account", "TEST::8")
+    assert "not on this chain yet" not in output
+    assert "Core rate 1.000000, pool at 1.000000, range 0.995000 to 1.005000." in output
+    assert "Position 1: " in output
+    other = protocol.actors.other.address
+    assert int(markets.uniswap.positions.read("ownerOf", 1), 16) == int(other, 16)
+    sleth, weth = markets.pool.reserves()
+    left = markets.chain.balance(markets.sleth, other) + markets.chain.balance(markets.weth, other)
+    assert 20 * ETHER - left == pytest.approx(sleth + weth, abs=2)
+    assert left < 20 * ETHER // 1_000_000
+    # a day later the record is all that is needed; the position grows from what is there
+    output = shell.ok(loop.cli, "1", "--turns", "1", "--target-ltv", "60", "--yes")
+    assert "not on this chain yet" not in output
+    assert markets.aave.health(who.address).debt == pytest.approx(int(22.9 * 0.6 * ETHER), abs=10**12)
+
+
+def test_nothing_is_sent_without_a_yes(shell: Shell, protocol: Protocol) -> None:
+    height = ape.chain.blocks.height
+    for command in (loop.cli, provide.cli):
+        code, output = shell.run(command, "10")
+        assert code == 1
+        assert "Send about 50 transactions? [y/N]" in output
+        assert "Aborted!" in output
+    assert ape.chain.blocks.height == height
+    assert not record_path(shell.registry).exists()
+
+
+@pytest.fixture(scope="module")
+def deployed(protocol: Protocol) -> Markets:
+    chain = Chain(Web3Reader(ape.chain.provider.web3), ROOT / "node_modules", artifacts_of())
+    return Markets.deploy(chain, sender_of(protocol.actors.deployer), protocol.result.registry)
+
+
+@pytest.fixture
+def put_up(shell: Shell, deployed: Markets) -> Markets:
+    """With a record, and nobody who lends."""
+    deployed.write(record_path(shell.registry))
+    return deployed
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "message"),
+    [
+        (loop.cli, ["much"], "ETHER 'much' is not a number, for example 1.5"),
+        (loop.cli, ["1", "--target-ltv", "75"], "Aave lends up to 74.50% on slETH, less than 75.00%."),
+        (loop.cli, ["1"], "Aave has 0.000000 ether to lend, less than 1.773100: fewer turns or less ether."),
+        (loop.cli, ["20000"], "ether, and some more than 20,000.000000 are needed."),
+        (loop.cli, ["0.002", "--turns", "9"], "A turn would stake 0.000080 ether, below the minimum of 0.001000"),
+        (provide.cli, ["20000"], "ether and needs some more than that."),
+        (provide.cli, ["0.001"], "ether to stake is below the minimum of 0.001000."),
+    ],
+)
+def test_error_says_what_to_do(
+    shell: Shell, put_up: Markets, command: click.Command, words: list[str], message: str
+) -> None:
+    assert message in shell.refused(command, *words, "--yes")
+
+
+def test_pool_far_from_the_rate_is_warned_of(shell: Shell, put_up: Markets, protocol: Protocol) -> None:
+    shell.ok(provide.cli, "20", "--width", "5", "--yes")
+    sender = sender_of(protocol.actors.other)
+    shares, _ = put_up.stake(sender, 30 * ETHER)
+    put_up.pool.swap(sender, put_up.sleth, shares, limit=Fraction(97, 100))
+    assert put_up.pool.price() < Fraction(98, 100)
+    code, output = shell.run(provide.cli, "20", "--width", "5")
+    assert code == 1
+    assert "The pool is more than 1% from the rate: you would be arbitraged." in output
+
+
+def test_damaged_record_is_named(shell: Shell, protocol: Protocol) -> None:
+    record_path(shell.registry).write_text("{}")
+    assert "local-markets.json is damaged; delete it" in shell.refused(loop.cli, "1", "--yes")
+
+
+@pytest.mark.parametrize("module", [loop, provide])
+def test_help_has_examples(module) -> None:
+    result = CliRunner().invoke(module.cli, ["--help"])
+    assert result.exit_code == 0
+    assert "Examples:\n  " in result.output
+    assert f"ape run {module.__name__.removeprefix('scripts.')} " in result.output
