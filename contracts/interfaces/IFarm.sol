@@ -85,6 +85,7 @@ interface IFarm {
     event Forfeited(uint256 indexed id, address indexed account, uint256 amount);
     event Reclaimed(uint256 indexed id, address indexed adder, uint256 amount);
 
+    error CallerNotAllowed(address caller, address allowed);
     error NotAContract(address token);
     /// @notice Of `asked` only `received` arrived.
     error TokenTakesFee(address token, uint256 asked, uint256 received);
@@ -187,6 +188,10 @@ interface IFarm {
     /// carried. One reward token that fails makes the call fail: leave its streams out.
     /// @dev Errors: {ReceiverInvalid}, {StreamUnknown}, {TransferFailed}.
     function claim(uint256[] calldata ids, address receiver) external;
+
+    /// @notice Of the farm itself alone, in {exit}: a token that moves and does not return true must not have moved.
+    /// @dev Errors: {CallerNotAllowed}, {TransferFailed}.
+    function payReward(address token, address to, uint256 amount) external;
 
     // --- Reading ---
 

@@ -252,6 +252,12 @@ contract Farm is IFarm, ReentrancyGuardTransient {
         }
     }
 
+    /// @inheritdoc IFarm
+    function payReward(address token, address to, uint256 amount) external {
+        if (msg.sender != address(this)) revert CallerNotAllowed(msg.sender, address(this));
+        _push(token, to, amount);
+    }
+
     // --- Reading ---
 
     /// @inheritdoc IFarm
@@ -476,7 +482,9 @@ contract Farm is IFarm, ReentrancyGuardTransient {
         Stream storage s = _streams[id];
         a.earned = 0;
         s.left -= amount;
-        if (_tryPush(s.rewardToken, receiver, amount, REWARD_GAS)) {
+        bytes memory call = abi.encodeCall(this.payReward, (s.rewardToken, receiver, amount));
+        (bool success,,) = LibCall.tryCall(address(this), 0, REWARD_GAS, 0, call);
+        if (success) {
             emit Claimed(id, msg.sender, receiver, amount);
         } else {
             a.earned = amount; // nobody could enter in between
@@ -516,17 +524,15 @@ contract Farm is IFarm, ReentrancyGuardTransient {
         if (received < amount) revert TokenTakesFee(token, amount, received);
     }
 
+    /// @dev As SafeERC20, but no more than a word is read of what comes back, and all that fails has one name.
     function _push(address token, address to, uint256 amount) private {
-        if (!_tryPush(token, to, amount, gasleft())) revert TransferFailed(token, address(this), to, amount);
-    }
-
-    /// @dev As SafeERC20, with a limit of gas and never more than a word read of what comes back.
-    function _tryPush(address token, address to, uint256 amount, uint256 gas_) private returns (bool) {
         (bool success,, bytes memory result) =
-            LibCall.tryCall(token, 0, gas_, 32, abi.encodeCall(IERC20.transfer, (to, amount)));
-        if (!success) return false;
-        if (result.length == 0) return token.code.length != 0;
-        return result.length == 32 && abi.decode(result, (uint256)) == 1;
+            LibCall.tryCall(token, 0, gasleft(), 32, abi.encodeCall(IERC20.transfer, (to, amount)));
+        if (success) {
+            if (result.length == 0) success = token.code.length != 0;
+            else success = result.length == 32 && abi.decode(result, (uint256)) == 1;
+        }
+        if (!success) revert TransferFailed(token, address(this), to, amount);
     }
 
     function _requireReceiver(address receiver) private view {

@@ -25,6 +25,7 @@ contract ReenteringFarmer is ITokenHook {
     }
 
     function act(address target, bytes calldata data) external {
+        // solhint-disable-next-line avoid-low-level-calls
         (bool success, bytes memory result) = target.call(data);
         if (!success) {
             assembly ("memory-safe") {
@@ -36,6 +37,7 @@ contract ReenteringFarmer is ITokenHook {
     function tokensMoved(address, address, uint256) external {
         ++callbacks;
         for (uint256 i = 0; i < _attempts.length; ++i) {
+            // solhint-disable-next-line avoid-low-level-calls
             (bool success, bytes memory result) = _attempts[i].target.call(_attempts[i].data);
             if (success) ++successes;
             else _failures.push(result);

@@ -34,13 +34,15 @@ contract WeirdToken {
 
     uint256 private constant ONE = 1e18;
 
-    uint8 public immutable decimals;
+    uint8 public decimals;
     Way public way;
     uint256 public scale = ONE; // of balances: rebasing
     mapping(address account => bool) public blocked;
     mapping(address account => address hook) public hookOf;
     mapping(address owner => mapping(address spender => uint256)) public allowance;
     mapping(address account => uint256) private _parts;
+
+    error Refused();
 
     event Transfer(address indexed from, address indexed to, uint256 amount);
 
@@ -70,7 +72,7 @@ contract WeirdToken {
     }
 
     function approve(address spender, uint256 amount) external returns (bool) {
-        require(way != Way.ApprovalRace || amount == 0 || allowance[msg.sender][spender] == 0, "approval race");
+        if (way == Way.ApprovalRace && amount != 0 && allowance[msg.sender][spender] != 0) revert Refused();
         allowance[msg.sender][spender] = amount;
         return true;
     }
@@ -94,12 +96,14 @@ contract WeirdToken {
 
     function _move(address from, address to, uint256 amount) private {
         Way way_ = way;
-        require(way_ != Way.Reverts && way_ != Way.Paused, "not now");
-        require(way_ != Way.BlocksSome || !blocked[from] && !blocked[to], "blocked");
-        require(way_ != Way.Uint96 || amount <= type(uint96).max, "above 96 bits");
+        if (way_ == Way.Reverts || way_ == Way.Paused) revert Refused();
+        if (way_ == Way.BlocksSome && (blocked[from] || blocked[to])) revert Refused();
+        if (way_ == Way.Uint96 && amount > type(uint96).max) revert Refused();
         if (way_ == Way.ReturnsFalse) return;
         if (way_ == Way.BurnsGas) {
-            while (true) {}
+            assembly {
+                invalid() // all there is
+            }
         }
         if (way_ == Way.RevertsLong) {
             assembly {

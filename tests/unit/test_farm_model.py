@@ -59,7 +59,7 @@ class Life:
         if getattr(self, f"_{action}")(who, token, stake):
             self.done[action] += 1
 
-    def _add(self, who: Any, token: Any, stake: int) -> bool:
+    def _add(self, _who: Any, token: Any, _stake: int) -> bool:
         r = self.random
         if sum(not s.over(self.twin.clock) for s in self.twin.streams.values()) > 7:
             return False
@@ -79,7 +79,7 @@ class Life:
         r.shuffle(ids)
         return ids[: r.randrange(twin.room(token, who) + 1)]
 
-    def _stake(self, who: Any, token: Any, stake: int) -> bool:
+    def _stake(self, who: Any, token: Any, _stake: int) -> bool:
         r = self.random
         receiver = who if r.random() < 0.8 else r.choice(self.users)
         ids = self._open(who, token) if receiver is who and r.random() < 0.5 else []
@@ -100,12 +100,12 @@ class Life:
         self.twin.unstake(who, token, amount)
         return True
 
-    def _enable(self, who: Any, token: Any, stake: int) -> bool:
+    def _enable(self, who: Any, token: Any, _stake: int) -> bool:
         ids = self._open(who, token)
         self.twin.enable(who, token, ids)
         return bool(ids)
 
-    def _disable(self, who: Any, token: Any, stake: int) -> bool:
+    def _disable(self, who: Any, token: Any, _stake: int) -> bool:
         r = self.random
         ids = list(self.twin.chosen[token.address, who.address])
         if not ids:
@@ -113,7 +113,7 @@ class Life:
         self.twin.disable(who, token, r.sample(ids, r.randrange(1, len(ids) + 1)), r.random() < 0.3)
         return True
 
-    def _claim(self, who: Any, token: Any, stake: int) -> bool:
+    def _claim(self, who: Any, _token: Any, _stake: int) -> bool:
         ids = list(self.twin.streams)
         if not ids:
             return False
@@ -128,7 +128,7 @@ class Life:
         self.twin.emergency_exit(who, token)
         return bool(stake)
 
-    def _reclaim(self, who: Any, token: Any, stake: int) -> bool:
+    def _reclaim(self, _who: Any, _token: Any, _stake: int) -> bool:
         over = [s for s in self.twin.streams.values() if s.over(self.twin.clock)]
         if not over:
             return False
@@ -157,8 +157,8 @@ class Life:
 def test_I3_F1_every_wei_is_where_exact_fractions_say(project, sizes, seed):
     """Stakes, claims, streams with gaps, nobody staked, emergency exits; several tokens, each staked and paid.
 
-    After each event, for each account in each stream: counted = floor(exact), or one less where the fraction of `exact` is
-    below the stated error of the scale.
+    After each event, for each account in each stream: counted = floor(exact), or one less where the
+    fraction of `exact` is below the stated error of the scale.
     """
     life = Life(project, seed, sizes)
     for event in range(EVENTS):
