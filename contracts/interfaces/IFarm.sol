@@ -155,6 +155,7 @@ interface IFarm {
     ) external;
 
     /// @notice Take `amount` out of the caller's stake. What it has earned stays claimable, its streams stay chosen.
+    /// Who wants all of it calls {exit} or {emergencyExit}: others may have added to it in the meantime.
     /// @dev Errors: {AmountMissing}, {ReceiverInvalid}, {UnstakeAboveStake}, {StakeBelowMinimum}, {TransferFailed}.
     function unstake(address token, uint256 amount, address receiver) external;
 

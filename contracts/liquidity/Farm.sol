@@ -10,56 +10,26 @@ import {LibCall} from "solady/utils/LibCall.sol";
 
 import {IFarm} from "../interfaces/IFarm.sol";
 import {StakePosition, StakePositionLib} from "../libraries/StakePosition.sol";
+import {StreamAccount, StreamClock, StreamClockLib, StreamMeter} from "../libraries/StreamState.sol";
 
 /// @title Farm
 /// @notice See {IFarm}.
-/// @dev Why nothing here overflows, so that nobody's stake can be stuck in arithmetic. Let M = MIN_STAKE.
-/// - A stake is 0 or at least M, so `eligible`, a sum of stakes, is 0 or at least M; it is at most the total staked of its
-///   token, which is at most MAX_AMOUNT < 2^96.
-/// - `shift` is at most 179 and chosen so that `(amount + 1) << shift <= (2^160 - 2) * M < 2^180`. The accumulator begins at
-///   `(1 << shift) / M + 1`; a second adds at most `(amount << shift) / duration / M`, and there are `duration` of them, so it
-///   stays below 2^160.
-/// - An addition to it is `(amount << shift) * seconds / (duration * eligible)`: numerator below 2^180 * 2^32, denominator
-///   below 2^32 * 2^96.
-/// - What an account has earned is `(accumulator - paid) * stake`, below 2^160 * 2^96.
-/// - All that is credited of a stream is at most `amount` < 2^96, as every division is rounded down: in all seconds the stakes
-///   that are credited are those that `eligible` is the sum of.
+/// @dev The arithmetic, and why nothing in it overflows: {StreamMeterLib}.
 contract Farm is IFarm, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    /// @dev 20 + 12 = 32 bytes.
-    struct Meter {
-        uint160 accumulator; // begins at (1 << shift) / MIN_STAKE + 1: what can be carried is never more
-        uint96 eligible; // sum of the stakes whose positions hold the id of the stream
-    }
-
-    /// @dev 12 + 5 + 4 + 4 + 4 + 1 = 30 bytes.
-    struct Clock {
-        uint96 amount;
-        uint40 start;
-        uint32 duration;
-        uint32 ran; // seconds from `start` that are counted
-        uint32 idle; // of these, seconds without an eligible stake
-        uint8 shift;
-    }
-
-    /// @dev Slots 0 and 1 as above, and staking touches no others. Slots 2, 3, 4: 20 + 12 = 32 bytes each.
+    /// @dev Slots 0 and 1: staking touches no others. Slots 2, 3, 4: 20 + 12 = 32 bytes each.
+    /// `meter.eligible` is the sum of the stakes whose positions hold the id of the stream.
     /// left = amount - claimed - reclaimed: a stream cannot pay what another brought, whatever the arithmetic says.
     struct Stream {
-        Meter meter;
-        Clock clock;
+        StreamMeter meter;
+        StreamClock clock;
         address rewardToken;
         uint96 left;
         address stakeToken;
         uint96 forfeited;
         address adder;
         uint96 reclaimed;
-    }
-
-    /// @dev 20 + 12 = 32 bytes.
-    struct Account {
-        uint160 paid; // the accumulator up to which `earned` is counted; without meaning while the stream is not chosen
-        uint96 earned; // counted, not claimed
     }
 
     /// @inheritdoc IFarm
@@ -82,7 +52,7 @@ contract Farm is IFarm, ReentrancyGuardTransient {
     mapping(address token => uint256) public totalStaked; // sum of all positions of the token
     mapping(address token => mapping(address account => StakePosition)) private _positions;
     mapping(uint256 id => Stream) private _streams;
-    mapping(uint256 id => mapping(address account => Account)) private _accounts;
+    mapping(uint256 id => mapping(address account => StreamAccount)) private _accounts;
 
     // --- Streams ---
 
@@ -106,12 +76,11 @@ contract Farm is IFarm, ReentrancyGuardTransient {
 
         id = ++_lastStreamId;
         Stream storage s = _streams[id];
-        // casts: bounded above and in the contract's comment
-        uint8 shift = uint8(Math.log2(uint256(type(uint160).max - 1) * MIN_STAKE / (amount + 1)));
-        s.clock = Clock(uint96(amount), uint40(start), uint32(duration), 0, 0, shift);
-        s.meter.accumulator = uint160((1 << shift) / MIN_STAKE + 1);
+        uint256 shift = Math.log2(uint256(type(uint160).max - 1) * MIN_STAKE / (amount + 1));
+        s.clock = StreamClockLib.create(amount, start, duration, shift);
+        s.meter = StreamMeter.wrap((1 << shift) / MIN_STAKE + 1);
         s.rewardToken = rewardToken;
-        s.left = uint96(amount);
+        s.left = uint96(amount); // compared above
         s.stakeToken = stakeToken;
         s.adder = msg.sender;
         emit StreamAdded(id, stakeToken, rewardToken, msg.sender, amount, start, end);
@@ -119,11 +88,10 @@ contract Farm is IFarm, ReentrancyGuardTransient {
 
     /// @inheritdoc IFarm
     function reclaim(uint256 id) external nonReentrant returns (uint256 amount) {
-        Stream storage s = _known(id);
-        Clock memory clock = s.clock;
-        if (!_isOver(clock)) revert StreamNotOver(id, _endOf(clock));
+        (Stream storage s, StreamClock clock) = _known(id);
+        if (!clock.isOver()) revert StreamNotOver(id, clock.end());
         _advance(s, clock, 0, 0);
-        amount = _reclaimable(s, clock);
+        amount = _reclaimable(s, s.clock);
         if (amount == 0) return 0;
         s.reclaimed += uint96(amount); // <= s.left, compared in the next line
         s.left -= uint96(amount);
@@ -222,10 +190,9 @@ contract Farm is IFarm, ReentrancyGuardTransient {
             position = position.withIdAt(place, 0);
             _leave(id, msg.sender, position.stake());
             if (forget) {
-                Account storage a = _accounts[id][msg.sender];
-                uint96 given = a.earned;
-                _streams[id].forfeited += given;
-                delete _accounts[id][msg.sender];
+                uint256 given = _accounts[id][msg.sender].earned();
+                _streams[id].forfeited += uint96(given); // 96 bits
+                _accounts[id][msg.sender] = StreamAccount.wrap(0);
                 emit Forfeited(id, msg.sender, given);
             }
         }
@@ -239,14 +206,13 @@ contract Farm is IFarm, ReentrancyGuardTransient {
         _requireReceiver(receiver);
         for (uint256 i = 0; i < ids.length; ++i) {
             uint256 id = ids[i];
-            Stream storage s = _known(id);
-            Account memory a = _earned(s, id, msg.sender);
-            uint96 amount = a.earned;
+            (Stream storage s, StreamClock clock) = _known(id);
+            StreamAccount account = _counted(s, clock, id, msg.sender);
+            uint256 amount = account.earned();
             if (amount == 0) continue; // nothing to write: fractions are counted by the next call
-            a.earned = 0;
-            _accounts[id][msg.sender] = a;
+            _accounts[id][msg.sender] = account.withoutEarned();
             address token = s.rewardToken;
-            s.left -= amount;
+            s.left -= uint96(amount); // 96 bits
             emit Claimed(id, msg.sender, receiver, amount);
             _push(token, receiver, amount);
         }
@@ -286,28 +252,30 @@ contract Farm is IFarm, ReentrancyGuardTransient {
 
     /// @inheritdoc IFarm
     function earned(uint256 id, address account) external view returns (uint256 amount) {
-        return _earned(_known(id), id, account).earned;
+        (Stream storage s, StreamClock clock) = _known(id);
+        return _counted(s, clock, id, account).earned();
     }
 
     /// @inheritdoc IFarm
     function reclaimable(uint256 id) external view returns (uint256) {
-        Stream storage s = _known(id);
-        (, Clock memory clock) = _now(s);
-        return _isOver(clock) ? _reclaimable(s, clock) : 0;
+        (Stream storage s, StreamClock clock) = _known(id);
+        (, clock) = s.meter.run(clock);
+        return clock.isOver() ? _reclaimable(s, clock) : 0;
     }
 
     /// @inheritdoc IFarm
     function stream(uint256 id) external view returns (StreamView memory v) {
-        Stream storage s = _known(id);
-        (Meter memory meter, Clock memory clock) = _now(s);
-        v.accumulator = meter.accumulator;
-        v.eligible = meter.eligible;
-        v.amount = clock.amount;
-        v.start = clock.start;
-        v.end = _endOf(clock);
-        v.ranTo = v.start + clock.ran;
-        v.idle = clock.idle;
-        v.shift = clock.shift;
+        (Stream storage s, StreamClock clock) = _known(id);
+        StreamMeter meter;
+        (meter, clock) = s.meter.run(clock);
+        v.accumulator = meter.accumulator();
+        v.eligible = meter.eligible();
+        v.amount = clock.amount();
+        v.start = clock.start();
+        v.end = clock.end();
+        v.ranTo = v.start + clock.ran();
+        v.idle = clock.idle();
+        v.shift = clock.shift();
         v.stakeToken = s.stakeToken;
         v.rewardToken = s.rewardToken;
         v.adder = s.adder;
@@ -343,16 +311,13 @@ contract Farm is IFarm, ReentrancyGuardTransient {
             uint256 id = position.idAt(place);
             if (id == 0) continue;
             Stream storage s = _streams[id];
-            Clock memory clock = s.clock;
-            if (_isOver(clock)) {
+            StreamClock clock = s.clock;
+            if (clock.isOver()) {
                 _leave(id, account, oldStake);
                 position = position.withIdAt(place, 0);
             } else if (newStake != oldStake) {
                 uint256 accumulator = _advance(s, clock, oldStake, newStake);
-                Account storage a = _accounts[id][account];
-                Account memory settled = a;
-                _settle(settled, clock.shift, accumulator, oldStake, newStake);
-                (a.paid, a.earned) = (settled.paid, settled.earned);
+                _accounts[id][account] = _accounts[id][account].settle(clock.shift(), accumulator, oldStake, newStake);
             }
         }
         return position.withStake(newStake);
@@ -361,15 +326,15 @@ contract Farm is IFarm, ReentrancyGuardTransient {
     function _enable(StakePosition position, address token, uint256[] calldata ids) private returns (StakePosition) {
         for (uint256 i = 0; i < ids.length; ++i) {
             uint256 id = ids[i];
-            Stream storage s = _known(id);
+            (Stream storage s, StreamClock clock) = _known(id);
             if (s.stakeToken != token) revert StreamOfAnotherToken(id, s.stakeToken, token);
-            Clock memory clock = s.clock;
-            if (_isOver(clock)) revert StreamOver(id, _endOf(clock));
+            if (clock.isOver()) revert StreamOver(id, clock.end());
             if (position.placeOf(id) != MAX_STREAMS) revert StreamEnabled(id);
             uint256 place = position.placeOf(0);
             if (place == MAX_STREAMS) revert TooManyStreams(MAX_STREAMS);
             position = position.withIdAt(place, id);
-            _accounts[id][msg.sender].paid = uint160(_advance(s, clock, 0, position.stake())); // an accumulator
+            uint256 accumulator = _advance(s, clock, 0, position.stake());
+            _accounts[id][msg.sender] = _accounts[id][msg.sender].join(accumulator);
             emit Enabled(id, msg.sender);
         }
         return position;
@@ -378,22 +343,21 @@ contract Farm is IFarm, ReentrancyGuardTransient {
     /// @dev The caller takes the id out of the position.
     function _leave(uint256 id, address account, uint256 staked) private {
         Stream storage s = _streams[id];
-        Clock memory clock = s.clock;
+        StreamClock clock = s.clock;
         uint256 accumulator = _advance(s, clock, staked, 0);
-        Account memory a = _accounts[id][account];
-        _settle(a, clock.shift, accumulator, staked, 0);
-        _accounts[id][account] = a;
+        _accounts[id][account] = _accounts[id][account].settle(clock.shift(), accumulator, staked, 0);
         emit Disabled(id, account);
     }
 
     /// @dev As {_leave}, but what is not counted yet becomes the adder's.
-    /// `unchecked`: see the contract's comment. Were it wrong, an emergency is when nothing may stop the stake.
+    /// `unchecked`: all that is given is at most the stream's amount. Were it wrong, an emergency is when nothing may stop the
+    /// stake.
     function _abandon(uint256 id, uint256 staked) private {
         Stream storage s = _streams[id];
-        Clock memory clock = s.clock;
+        StreamClock clock = s.clock;
         uint256 accumulator = _advance(s, clock, staked, 0);
         unchecked {
-            uint256 given = (accumulator - _accounts[id][msg.sender].paid) * staked >> clock.shift;
+            uint256 given = _accounts[id][msg.sender].uncounted(accumulator, staked) >> clock.shift();
             s.forfeited += uint96(given);
             emit Disabled(id, msg.sender);
             emit Forfeited(id, msg.sender, given);
@@ -411,104 +375,59 @@ contract Farm is IFarm, ReentrancyGuardTransient {
 
     // --- Internal: streams ---
 
-    /// @dev Counts the stream's time up to now, then changes what is eligible. `unchecked`: see the contract's comment.
-    /// @param clock of the stream, changed as it is written
-    function _advance(Stream storage s, Clock memory clock, uint256 minus, uint256 plus)
+    /// @dev Counts the stream's time up to now, then changes what is eligible.
+    /// @param clock as it is stored
+    function _advance(Stream storage s, StreamClock clock, uint256 minus, uint256 plus)
         private
         returns (uint256 accumulator)
     {
-        Meter memory meter = s.meter;
-        _run(meter, clock);
-        accumulator = meter.accumulator;
-        unchecked {
-            (s.meter.accumulator, s.meter.eligible) = (uint160(accumulator), uint96(meter.eligible - minus + plus));
-        }
-        (s.clock.ran, s.clock.idle) = (clock.ran, clock.idle);
+        (StreamMeter meter, StreamClock counted) = s.meter.run(clock);
+        s.meter = meter.withEligible(minus, plus);
+        s.clock = counted;
+        return meter.accumulator();
     }
 
-    function _now(Stream storage s) private view returns (Meter memory meter, Clock memory clock) {
-        (meter, clock) = (s.meter, s.clock);
-        _run(meter, clock);
-    }
-
-    /// @dev Counts the time up to now. `unchecked`, casts: see the contract's comment; `runs >= ran`, as time rises.
-    function _run(Meter memory meter, Clock memory clock) private view {
-        unchecked {
-            if (block.timestamp <= clock.start) return;
-            uint256 duration = clock.duration;
-            uint256 runs = Math.min(block.timestamp - clock.start, duration);
-            uint256 passed = runs - clock.ran;
-            uint256 eligible = meter.eligible;
-            if (eligible == 0) {
-                clock.idle += uint32(passed);
-            } else {
-                meter.accumulator += uint160((uint256(clock.amount) << clock.shift) * passed / (duration * eligible));
-            }
-            clock.ran = uint32(runs);
-        }
-    }
-
-    /// @dev What `account` can claim now. The accumulator of now is not written: counted in one step later, it is the same or
-    /// larger by what rounding took.
-    function _earned(Stream storage s, uint256 id, address account) private view returns (Account memory a) {
-        a = _accounts[id][account];
-        StakePosition position = _positions[s.stakeToken][account];
-        if (position.placeOf(id) == MAX_STREAMS) return a;
-        (Meter memory meter, Clock memory clock) = _now(s);
-        uint256 staked = position.stake();
-        _settle(a, clock.shift, meter.accumulator, staked, staked);
-    }
-
-    /// @dev Counts what `oldStake` has earned up to `accumulator`. The fraction of a unit is carried: `paid` stays behind by as
-    /// much as makes it up for `newStake`. `unchecked`, casts: see the contract's comment. `carry` is below (1 << shift) /
-    /// MIN_STAKE + 1, where the accumulator began.
-    function _settle(Account memory a, uint256 shift, uint256 accumulator, uint256 oldStake, uint256 newStake)
+    /// @dev With all that `account` can claim now. The accumulator of now is not written: counted in one step later, it is the
+    /// same or larger by what rounding took.
+    function _counted(Stream storage s, StreamClock clock, uint256 id, address account)
         private
-        pure
+        view
+        returns (StreamAccount)
     {
-        unchecked {
-            uint256 scaled = (accumulator - a.paid) * oldStake;
-            uint256 units = scaled >> shift;
-            uint256 carry = newStake == 0 ? 0 : (scaled - (units << shift)) / newStake;
-            a.paid = uint160(accumulator - carry);
-            a.earned += uint96(units);
-        }
+        StakePosition position = _positions[s.stakeToken][account];
+        if (position.placeOf(id) == MAX_STREAMS) return _accounts[id][account];
+        (StreamMeter meter,) = s.meter.run(clock);
+        uint256 staked = position.stake();
+        return _accounts[id][account].settle(clock.shift(), meter.accumulator(), staked, staked);
     }
 
     function _tryClaim(uint256 id, address receiver) private {
-        Account storage a = _accounts[id][msg.sender];
-        uint96 amount = a.earned;
+        StreamAccount account = _accounts[id][msg.sender];
+        uint256 amount = account.earned();
         if (amount == 0) return;
         Stream storage s = _streams[id];
-        a.earned = 0;
-        s.left -= amount;
+        _accounts[id][msg.sender] = account.withoutEarned();
+        s.left -= uint96(amount); // 96 bits
         bytes memory call = abi.encodeCall(this.payReward, (s.rewardToken, receiver, amount));
         (bool success,,) = LibCall.tryCall(address(this), 0, REWARD_GAS, 0, call);
         if (success) {
             emit Claimed(id, msg.sender, receiver, amount);
         } else {
-            a.earned = amount; // nobody could enter in between
-            s.left += amount;
+            _accounts[id][msg.sender] = account; // nobody could enter in between
+            s.left += uint96(amount);
             emit ClaimFailed(id, msg.sender, amount);
         }
     }
 
     /// @dev `amount * idle / duration`, and what was forfeited, less what has been paid.
-    function _reclaimable(Stream storage s, Clock memory clock) private view returns (uint256) {
-        return uint256(clock.amount) * clock.idle / clock.duration + s.forfeited - s.reclaimed;
+    function _reclaimable(Stream storage s, StreamClock clock) private view returns (uint256) {
+        return clock.amount() * clock.idle() / clock.duration() + s.forfeited - s.reclaimed;
     }
 
-    function _known(uint256 id) private view returns (Stream storage s) {
+    function _known(uint256 id) private view returns (Stream storage s, StreamClock clock) {
         s = _streams[id];
-        if (s.clock.duration == 0) revert StreamUnknown(id);
-    }
-
-    function _endOf(Clock memory clock) private pure returns (uint256) {
-        return uint256(clock.start) + clock.duration;
-    }
-
-    function _isOver(Clock memory clock) private view returns (bool) {
-        return block.timestamp >= _endOf(clock);
+        clock = s.clock;
+        if (StreamClock.unwrap(clock) == 0) revert StreamUnknown(id);
     }
 
     // --- Internal: tokens ---
