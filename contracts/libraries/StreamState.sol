@@ -11,9 +11,9 @@ type StreamClock is uint256;
 /// @dev `paid` (the accumulator up to which is counted), `earned` (counted, not claimed). 20 + 12 = 32 bytes.
 type StreamAccount is uint256;
 
-using StreamMeterLib for StreamMeter global;
-using StreamClockLib for StreamClock global;
-using StreamAccountLib for StreamAccount global;
+using StreamStateLib for StreamMeter global;
+using StreamStateLib for StreamClock global;
+using StreamStateLib for StreamAccount global;
 
 /// @title Arithmetic of the farm's streams
 /// @dev Why nothing here overflows, so that nobody's stake can be stuck in arithmetic. Let M be the least stake of an account.
@@ -27,8 +27,19 @@ using StreamAccountLib for StreamAccount global;
 /// - All that is counted for accounts is at most `amount` < 2^96, as every division is rounded down: in each second the stakes
 ///   that are counted are those that `eligible` is the sum of.
 /// - What is carried is below `(1 << shift) / M + 1`, where the accumulator began.
-library StreamMeterLib {
+library StreamStateLib {
     uint256 private constant ACCUMULATOR_MASK = (1 << 160) - 1;
+    uint256 private constant AMOUNT_MASK = (1 << 96) - 1;
+    uint256 private constant TIME_MASK = (1 << 40) - 1;
+    uint256 private constant SECONDS_MASK = (1 << 32) - 1;
+
+    uint256 private constant START = 96;
+    uint256 private constant DURATION = 136;
+    uint256 private constant RAN = 168;
+    uint256 private constant IDLE = 200;
+    uint256 private constant SHIFT = 232;
+
+    // --- Meter ---
 
     function accumulator(StreamMeter meter) internal pure returns (uint256) {
         return StreamMeter.unwrap(meter) & ACCUMULATOR_MASK;
@@ -58,22 +69,11 @@ library StreamMeterLib {
             return (meter, clock.count(passed, eligible_ == 0));
         }
     }
-}
 
-/// @title Packing of {StreamClock}
-library StreamClockLib {
-    uint256 private constant AMOUNT_MASK = (1 << 96) - 1;
-    uint256 private constant TIME_MASK = (1 << 40) - 1;
-    uint256 private constant SECONDS_MASK = (1 << 32) - 1;
-
-    uint256 private constant START = 96;
-    uint256 private constant DURATION = 136;
-    uint256 private constant RAN = 168;
-    uint256 private constant IDLE = 200;
-    uint256 private constant SHIFT = 232;
+    // --- Clock ---
 
     /// @dev Each fits its place: amount 96 bits, start 40, duration 32, shift 8.
-    function create(uint256 amount_, uint256 start_, uint256 duration_, uint256 shift_)
+    function createClock(uint256 amount_, uint256 start_, uint256 duration_, uint256 shift_)
         internal
         pure
         returns (StreamClock)
@@ -135,29 +135,26 @@ library StreamClockLib {
             return StreamClock.wrap(StreamClock.unwrap(clock) + added);
         }
     }
-}
 
-/// @title Packing of {StreamAccount}
-library StreamAccountLib {
-    uint256 private constant PAID_MASK = (1 << 160) - 1;
+    // --- Account ---
 
     function earned(StreamAccount account) internal pure returns (uint256) {
         return StreamAccount.unwrap(account) >> 160;
     }
 
     function withoutEarned(StreamAccount account) internal pure returns (StreamAccount) {
-        return StreamAccount.wrap(StreamAccount.unwrap(account) & PAID_MASK);
+        return StreamAccount.wrap(StreamAccount.unwrap(account) & ACCUMULATOR_MASK);
     }
 
     /// @dev Nothing is earned before `accumulator`.
     function join(StreamAccount account, uint256 accumulator) internal pure returns (StreamAccount) {
-        return StreamAccount.wrap(StreamAccount.unwrap(account) & ~PAID_MASK | accumulator);
+        return StreamAccount.wrap(StreamAccount.unwrap(account) & ~ACCUMULATOR_MASK | accumulator);
     }
 
     /// @dev What `stake` has earned up to `accumulator` and is not counted, times 2^shift.
     function uncounted(StreamAccount account, uint256 accumulator, uint256 stake) internal pure returns (uint256) {
         unchecked {
-            return (accumulator - (StreamAccount.unwrap(account) & PAID_MASK)) * stake;
+            return (accumulator - (StreamAccount.unwrap(account) & ACCUMULATOR_MASK)) * stake;
         }
     }
 

@@ -10,11 +10,11 @@ import {LibCall} from "solady/utils/LibCall.sol";
 
 import {IFarm} from "../interfaces/IFarm.sol";
 import {StakePosition, StakePositionLib} from "../libraries/StakePosition.sol";
-import {StreamAccount, StreamClock, StreamClockLib, StreamMeter} from "../libraries/StreamState.sol";
+import {StreamAccount, StreamClock, StreamMeter, StreamStateLib} from "../libraries/StreamState.sol";
 
 /// @title Farm
 /// @notice See {IFarm}.
-/// @dev The arithmetic, and why nothing in it overflows: {StreamMeterLib}.
+/// @dev The arithmetic, and why nothing in it overflows: {StreamStateLib}.
 contract Farm is IFarm, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -77,7 +77,7 @@ contract Farm is IFarm, ReentrancyGuardTransient {
         id = ++_lastStreamId;
         Stream storage s = _streams[id];
         uint256 shift = Math.log2(uint256(type(uint160).max - 1) * MIN_STAKE / (amount + 1));
-        s.clock = StreamClockLib.create(amount, start, duration, shift);
+        s.clock = StreamStateLib.createClock(amount, start, duration, shift);
         s.meter = StreamMeter.wrap((1 << shift) / MIN_STAKE + 1);
         s.rewardToken = rewardToken;
         s.left = uint96(amount); // compared above
