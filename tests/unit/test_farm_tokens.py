@@ -138,6 +138,13 @@ def test_G4_a_token_comes_in_whole_or_is_refused_by_name(scene, way):
         assert farm.exit(weird, one, sender=one) == ETHER
 
 
+def test_G4_a_fee_of_one_unit_is_a_fee(scene):
+    scene.weird.become(Way.TAKES_FEE, sender=scene.one)
+    named = ("TokenTakesFee", scene.weird.address.lower(), 199, 198)
+    assert refused(lambda: scene.add(scene.good, scene.weird, 199), scene.farm) == named
+    assert scene.add(scene.good, scene.weird, 99) == 1  # its fee rounds to nothing
+
+
 def live(scene: Scene, way: Way, *, weird_calls: bool) -> tuple[list[Any], list[Any]]:
     """A life in which the weird token changes its way midway; what is known of the good ones, and what it refused."""
     farm, process, good, weird = scene.farm, scene.process, scene.good, scene.weird
