@@ -113,17 +113,18 @@ class Stress:
             self._arbitrage()
             self._close()
             yield self.site.day
-        while any(person.requests or person.leaving for person in self.market.people.values()):
+        while any(self.market.people[name].requests for name in STAKES):
             yield self._day()
         self._providers_leave()
         while any(person.requests or person.rests for person in self.market.people.values()):
-            yield self._day()
+            yield self._day(trading=False)
         self._settle()
 
-    def _day(self) -> int:
+    def _day(self, *, trading: bool = True) -> int:
         """One on which nobody new wants out."""
         self._next()
-        self._arbitrage()
+        if trading:
+            self._arbitrage()
         self._close()
         return self.site.day
 

@@ -583,6 +583,12 @@ CATALOG: tuple[Entry, ...] = (
             "resume": Role.GUARDIAN,
         },
     ),
+    Entry("Farm"),
+    Entry(
+        "RateFeed",
+        arguments=lambda c: {"vault_": c["StakingVault"]},
+        state=lambda c: {"vault": c["StakingVault"]},
+    ),
 )
 
 DERIVED: tuple[Derived, ...] = (
