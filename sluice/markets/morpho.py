@@ -46,7 +46,6 @@ def morpho_code(packages: Path, cache: Path) -> Code:
     sources = {str(path.relative_to(folder)): {"content": path.read_text(encoding="utf-8")} for path in files}
     settings = {
         "optimizer": {"enabled": True, "runs": 200},
-        "viaIR": True,
         "outputSelection": {"Morpho.sol": {"Morpho": ["abi", "evm.bytecode.object"]}},
     }
     given = json.dumps({"language": "Solidity", "sources": sources, "settings": settings}, sort_keys=True)
@@ -59,7 +58,12 @@ def morpho_code(packages: Path, cache: Path) -> Code:
 
 def _compile(compiler: Path, given: str) -> object:
     answer = subprocess.run(
-        ["node", "-e", _RUN, str(compiler)], input=given, capture_output=True, text=True, timeout=300, check=False
+        ["node", "-e", _RUN, str(compiler.resolve())],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if answer.returncode:
         raise ArtifactError(f"{compiler} does not run: {answer.stderr[-300:]}")

@@ -137,7 +137,7 @@ PLANS = st.lists(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 100
 def test_no_market_call_changes_the_core(markets, protocol, trader, quiet):
     total: dict[str, int] = {}
 
-    @settings(max_examples=60 if DEEP else 6, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60 if DEEP else 4, suppress_health_check=list(HealthCheck))
     @given(plan=PLANS)
     def differ(plan):
         snapshot = ape.chain.snapshot()

@@ -233,6 +233,7 @@ def test_rounds_rise_with_every_report(core, feed):
 
 def test_answer_rises_within_a_round_as_rewards_vest(core, feed):
     """3 ether less the fee of 10% vest over an hour; a third of them in the first twenty minutes."""
+    core.clock.pass_time(2)  # a report is later than the one before, here the deployment
     report = {
         "referenceTime": core.clock.now,
         "consensusBalance": 3 * 10**9,
@@ -269,6 +270,7 @@ def test_D11_age_is_that_of_the_newest_report_to_the_second(core, feed):
 
 def test_D11_a_report_is_no_younger_than_what_it_knows(core, feed):
     """Applied late, a report leaves the age of its reference slot, not that of its transaction."""
+    core.clock.pass_time(2)
     time = core.clock.now
     core.clock.pass_time(19 * HOUR)
     report = {"referenceTime": time, "consensusBalance": 0, "provision": 0, "faults": 0, "withdrawn": 0}
