@@ -94,9 +94,10 @@ def cli(scenario: str, out: Path) -> None:
             console.rule(name)
             with (
                 tempfile.TemporaryDirectory(prefix="sluice-stress-") as folder,
-                open_stress(
-                    params, artifacts, Path(folder), ROOT / "node_modules", slashing=name == "slashing"
-                ) as (stress, _),
+                open_stress(params, artifacts, Path(folder), ROOT / "node_modules", slashing=name == "slashing") as (
+                    stress,
+                    _,
+                ),
             ):
                 play(stress.play(), stress.site, LONGEST, console)
                 show(stress, console)

@@ -1,13 +1,13 @@
 """The story of `ape run stress`: 40% of all slETH wants out within a week, and the network lets out only so much a day.
 
-Leavers take what pays best for them: the instant pool, Uniswap, or the queue, for which the patient wait. Providers, a farmer,
-a borrower and an arbitrageur do what they do. At the end everybody has left, and every wei and share is looked for.
+Leavers take what pays best for them: the instant pool, Uniswap, or the queue, for which the patient wait. Providers, a
+farmer, a borrower and an arbitrageur do what they do. At the end everybody has left, and every wei and share is looked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -63,7 +63,7 @@ class Day:
     buffer: int
     outside: int
     provider: float
-    """Worth of the instant pool for each of its tokens, and of the same ether in slETH, both 1 at the beginning of the run."""
+    """Worth of a token of the instant pool, and of slETH, both 1 at the beginning of the run."""
     holder: float
     health: float
 
@@ -94,6 +94,12 @@ class Stress:
     start_value: Fraction = Fraction(0)
     start_rate: int = 0
     result: dict[str, int] = field(default_factory=dict)
+    judged: int = 0
+    """Block up to which payments were compared with what they should be: nodes forget old states."""
+    paid: list[tuple[int, int, Fraction]] = field(default_factory=list)
+    """First and last request of each finalisation, and wei for each share."""
+    asked: dict[int, int] = field(default_factory=dict)
+    """Shares of each request."""
 
     # --- The story ---
 
@@ -160,6 +166,8 @@ class Stress:
     # --- Before the run ---
 
     def _prepare(self) -> None:
+        self.judged = self.site.pool.first_block
+        self.result = {"sales": 0, "fees": 0}
         market, site, accounts = self.market, self.site, self.site.pool.devnet.accounts
         for name, account in OPERATORS.items():
             site.join(name, accounts[account], ether(260))
@@ -200,7 +208,7 @@ class Stress:
     def _loop(self, olga: Person) -> None:
         """Three turns: stake, supply, borrow 70% of it, unwrap."""
         market, markets = self.market, self.market.markets
-        amount = ether(100)
+        amount: int = ether(100)
         for turn in range(3):
             shares = market.stake(olga, amount)
             markets.aave.supply(olga.sender, markets.sleth, shares)
@@ -225,9 +233,7 @@ class Stress:
         )  # fmt: skip
         market.markets.chain.allow(lena.sender, token, farm, 2**256 - 1)
         liquidity = int(market.view("InstantPool", "balanceOf(address)", lena.address))
-        market.send(
-            lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [1]
-        )
+        market.send(lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [1])
         self.site.say("'club' streams 3 wrapped ether to who farms with the instant pool's token; 'lena' does")
 
     def _outside(self) -> Fraction:
@@ -262,13 +268,11 @@ class Stress:
         market = self.market
         worth = market.worth(shares)
         patience = Fraction(PATIENCE[person.name], 10_000)
-        offers = {"queue": int(worth * max(0, 1 - patience * self._expected_wait(worth)))}
+        offers = {"queue": int(worth * (1 - patience * self._expected_wait(worth)))}
         if (paid := market.quote_pool(shares)) is not None:
             offers["pool"] = paid
-        try:
+        with suppress(MarketError):  # there may not be that much liquidity
             offers["uniswap"] = market.markets.pool.quote(market.markets.sleth, shares)
-        except MarketError:
-            pass  # not that much liquidity
         route = max(offers, key=offers.__getitem__)
         if route == "pool":
             market.leave_at_once(person, shares)
@@ -282,8 +286,7 @@ class Stress:
 
     def _expected_wait(self, more: int) -> Fraction:
         """Days until ``more`` is paid: a day for the report, and what the network lets out a day."""
-        waiting = market_worth = int(self.market.view("WithdrawalQueue", "openShares()"))
-        waiting = self.market.worth(market_worth)
+        waiting = self.market.worth(int(self.market.view("WithdrawalQueue", "openShares()")))
         missing = max(0, waiting + more - int(self.market.view("StakingVault", "buffer()")))
         return 1 + Fraction(missing, ether(A_DAY))
 
@@ -304,6 +307,7 @@ class Stress:
             arno.routes["arbitrage"] += market.worth(bought) - spent
 
     def _close(self) -> None:
+        self._judge()
         market, view = self.market, self.market.view
         rate = market.markets.rate
         assets = int(view("InstantPool", "legs()")[0])
@@ -357,8 +361,7 @@ class Stress:
         """Raises :class:`RefusedError` where a wei is missing or somebody got more than their share."""
         self.site.books.check()
         self._shares_are_all_there()
-        self._claims_are_fair()
-        self._sales_are_fair()
+        self._judge()
         stuck = [p.name for p in self.market.people.values() if p.requests or p.rests or p.leaving]
         if stuck:
             raise RefusedError(f"stuck: {', '.join(stuck)}")
@@ -372,38 +375,43 @@ class Stress:
         supply = int(self.market.view("StakingVault", "supply()"))
         self._require("slETH of all holders", held, supply)
 
-    def _claims_are_fair(self) -> None:
-        """Each finalisation took what its shares were worth in its block, each request its part of that, rounded down."""
+    def _judge(self) -> None:
+        """Every payment since the last look. A finalisation took what its shares were worth in its block, each request
+        its part of that, rounded down; the instant pool paid what the shares were worth, less its fee.
+        """
         pool = self.site.pool
+        newest = pool.web3.eth.block_number
+        if newest == self.judged:
+            return
+        since = {"from_block": self.judged + 1, "to_block": newest}
         queue, vault = pool.contract("WithdrawalQueue"), pool.contract("StakingVault")
-        done = queue.events.Finalized().get_logs(from_block=pool.first_block)
-        asked = {
-            log["args"]["id"]: log["args"]["shares"]
-            for log in queue.events.Requested().get_logs(from_block=pool.first_block)
-        }
-        rates = []
-        for log in done:
-            told = log["args"]
-            worth = vault.functions.convertToAssets(told["shares"]).call(block_identifier=log["blockNumber"])
-            if told["assets"] > worth:
-                raise RefusedError(f"checkpoint {told['checkpoint']} took {told['assets']}, its shares were worth {worth}")
-            rates.append((told["firstId"], told["lastId"], Fraction(told["assets"], told["shares"])))
-        for log in queue.events.Claimed().get_logs(from_block=pool.first_block):
-            told = log["args"]
-            rate = next(rate for first, last, rate in rates if first <= told["id"] <= last)
-            self._require(f"what request {told['id']} paid", told["assets"], int(asked[told["id"]] * rate))
+        instant = pool.contract("InstantPool")
 
-    def _sales_are_fair(self) -> None:
-        """The instant pool paid what the shares were worth, less its fee."""
-        pool = self.site.pool
-        contract, vault = pool.contract("InstantPool"), pool.contract("StakingVault")
-        logs = contract.events.Sold().get_logs(from_block=pool.first_block)
-        for log in logs:
+        def worth(shares: int, block: int) -> int:
+            return int(vault.functions.convertToAssets(shares).call(block_identifier=block))
+
+        for log in queue.events.Requested().get_logs(**since):
+            self.asked[log["args"]["id"]] = log["args"]["shares"]
+        for log in queue.events.Finalized().get_logs(**since):
             told = log["args"]
-            worth = vault.functions.convertToAssets(told["shares"]).call(block_identifier=log["blockNumber"])
-            self._require("what a sale was worth", told["assets"] + told["fee"], worth)
-        self.result["sales"] = len(logs)
-        self.result["fees"] = sum(log["args"]["fee"] for log in logs)
+            most = worth(told["shares"], log["blockNumber"])
+            if not most - 1 <= told["assets"] <= most:
+                raise RefusedError(
+                    f"checkpoint {told['checkpoint']} took {told['assets']}, its shares were worth {most}"
+                )
+            self.paid.append((told["firstId"], told["lastId"], Fraction(told["assets"], told["shares"])))
+        for log in queue.events.Claimed().get_logs(**since):
+            told = log["args"]
+            rate = next(rate for first, last, rate in self.paid if first <= told["id"] <= last)
+            due = int(self.asked[told["id"]] * rate)
+            self._require(f"what request {told['id']} paid", told["assets"], due)
+        for log in instant.events.Sold().get_logs(**since):
+            told = log["args"]
+            due = worth(told["shares"], log["blockNumber"])
+            self._require("what a sale was worth", told["assets"] + told["fee"], due)
+            self.result["sales"] += 1
+            self.result["fees"] += told["fee"]
+        self.judged = newest
 
     @staticmethod
     def _require(what: str, have: int, due: int) -> None:
