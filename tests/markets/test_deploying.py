@@ -130,7 +130,7 @@ def test_refusals_are_put_in_words(markets, protocol):
 
 
 def test_chain_without_the_create2_deployer_is_told(markets, protocol):
-    code = markets.chain.own_code("SlEthRateProvider")
+    code = markets.chain.own_code("BalancerRateProvider")
     ape.chain.provider.make_request("anvil_setCode", [CREATE2_DEPLOYER, "0x"])
     with pytest.raises(ChainError, match=f"no CREATE2 deployer at {CREATE2_DEPLOYER}"):
         markets.chain.deploy(markets.sender(protocol.actors.other), code, {"vault_": protocol.vault.address})

@@ -57,7 +57,7 @@ def feed(project, governance, core):
 
 @pytest.fixture(scope="module")
 def provider(project, governance, core):
-    return governance.deploy(project.SlEthRateProvider, core.vault)
+    return governance.deploy(project.BalancerRateProvider, core.vault)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_feeds_say_what_they_are(core, feed, provider, oracle, view, weth):
     ("name", "selectors"),
     [
         ("RateFeed", ("313ce567", "7284e416", "54fd4d50", "9a6fc8f5", "feaf968c", "50d25bcd")),
-        ("SlEthRateProvider", ("679aefce",)),
+        ("BalancerRateProvider", ("679aefce",)),
         ("SlEthMorphoOracle", ("a035b1fe",)),
         ("StakingVaultView", ("38d52e0f", "01e1d114", "c6e6f592", "07a2d13a", "a8d5fd65")),
     ],
@@ -164,14 +164,14 @@ def test_functions_have_the_selectors_of_those_who_call_them(project, name, sele
     assert set(selectors) <= {keccak(text=method.selector)[:4].hex() for method in methods}
 
 
-@pytest.mark.parametrize("name", ["RateFeed", "SlEthRateProvider", "SlEthMorphoOracle", "StakingVaultView"])
+@pytest.mark.parametrize("name", ["RateFeed", "BalancerRateProvider", "SlEthMorphoOracle", "StakingVaultView"])
 def test_feeds_have_nothing_to_set(project, name):
     kind = getattr(project, name).contract_type
     changing = {method.name for method in kind.methods if method.stateMutability not in ("view", "pure")}
     assert changing == set()
 
 
-@pytest.mark.parametrize("name", ["RateFeed", "SlEthRateProvider", "SlEthMorphoOracle"])
+@pytest.mark.parametrize("name", ["RateFeed", "BalancerRateProvider", "SlEthMorphoOracle"])
 def test_an_address_without_a_rate_is_refused(project, governance, core, name):
     for wrong in (governance, core.token):
         with reverts(b""):
@@ -387,7 +387,7 @@ class InProcess:
         clock = self.process
         self.core = SmallCore.deploy(project, self.governance, self.process.account(1), clock)
         self.feed = self.governance.deploy(project.RateFeed, self.core.vault)
-        self.provider = self.governance.deploy(project.SlEthRateProvider, self.core.vault)
+        self.provider = self.governance.deploy(project.BalancerRateProvider, self.core.vault)
         self.oracle = self.governance.deploy(project.SlEthMorphoOracle, self.core.vault)
         self.view = self.governance.deploy(project.StakingVaultView, ZERO, self.core.vault)
 

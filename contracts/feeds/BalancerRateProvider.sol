@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ISlEthRateProvider} from "../interfaces/ISlEthRateProvider.sol";
+import {IBalancerRateProvider} from "../interfaces/IBalancerRateProvider.sol";
 import {IStakingVault} from "../interfaces/IStakingVault.sol";
 
 /// @title Core rate of slETH for pools
-/// @notice See {ISlEthRateProvider}.
-contract SlEthRateProvider is ISlEthRateProvider {
+/// @notice See {IBalancerRateProvider}.
+contract BalancerRateProvider is IBalancerRateProvider {
     IStakingVault private immutable VAULT;
 
     constructor(address vault_) {
@@ -14,12 +14,12 @@ contract SlEthRateProvider is ISlEthRateProvider {
         VAULT.rate(); // an address that has none is refused here
     }
 
-    /// @inheritdoc ISlEthRateProvider
+    /// @inheritdoc IBalancerRateProvider
     function getRate() external view returns (uint256) {
         return VAULT.rate();
     }
 
-    /// @inheritdoc ISlEthRateProvider
+    /// @inheritdoc IBalancerRateProvider
     function vault() external view returns (address) {
         return address(VAULT);
     }
