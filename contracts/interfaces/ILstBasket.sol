@@ -22,7 +22,8 @@ interface IBasketRebalancer {
 ///
 /// A token whose provider is sick, or that a guardian has cut off, can be neither put in nor taken out alone, and counts
 /// nothing for who leaves in one token. While it is held nobody can add: there is no fair price to newcomers. The others
-/// go on being swapped, and {removeAll} reads no provider and cannot be stopped.
+/// go on being swapped, and {removeAll} reads no provider and cannot be stopped. For a token that is sick for good
+/// governance sets a provider with a wide spread: it counts in full for who adds, and for next to nothing for who leaves.
 interface ILstBasket is IERC20 {
     /// @notice What governance sets for a token. 20 + 2 + 2 + 2 + 4 + 1 = 31 bytes.
     struct TokenConfig {
@@ -175,8 +176,8 @@ interface ILstBasket is IERC20 {
         external
         view
         returns (uint256 amountIn, uint256 bonus);
-    /// @notice Worth of all that belongs to the shares, wei; sick tokens and those cut off count nothing. Reverts in the
-    /// middle of a call.
+    /// @notice Worth of all that belongs to the shares, wei; sick tokens and those cut off count nothing. Like the quotes it
+    /// reverts in the middle of a call; the counters below are those of after it.
     /// @return low rounded down
     /// @return high rounded up
     /// @return whole whether every token that is held counts
@@ -211,8 +212,9 @@ interface ILstBasket is IERC20 {
     function removeToken(address token) external;
     /// @notice Give what is left for bonuses to the shares, before a token is removed.
     function releaseIncentive(address token) external;
-    /// @notice In [1, MAX_FEE]. Together twice this fee must be more than a report adds to a rate, or who comes before it and
-    /// leaves after it gains; {ILstRateProvider-Limits} bound what a report can add.
+    /// @notice In [1, MAX_FEE], taken on adding and on removing. Twice this fee must be more than one report can add to a
+    /// rate, that is the rewards of a provider's `maxAge` (after it nobody can add), or who adds before a report and
+    /// removes after it gains.
     function setLpFee(uint256 fee) external;
     /// @notice Send `amountOut` of `tokenOut` to the caller, call it ({IBasketRebalancer}), and take what `tokenIn` it sends:
     /// worth at least as much, at the worse of the rates before and after. Both tokens must be healthy.

@@ -369,7 +369,7 @@ def test_the_cap_looks_at_values_that_anyone_can_renew(world, basket, a, b, gove
 
 def test_D11_a_provider_that_lies_can_take_no_more_than_the_cap_of_its_token(world, basket, a, b, governance, trader):
     world.configure("A", cap=120)
-    world.tokens["A"].provider.setRates(2**85, 2**85, sender=governance)
+    world.tokens["A"].provider.setRates(A[0] * 10, A[1] * 10, sender=governance)
     for amount in (1, 10**6, ETHER):
         with reverts(basket.CapExceeded, token=a):
             swap_in(basket, a, b, amount, trader)
@@ -524,6 +524,32 @@ def test_I2_adding_before_a_report_and_leaving_after_it_does_not_pay(world, bask
     assert out * A[0] * (1 + reward / BPS) <= 50 * ETHER * A[1] * (1 + reward / BPS)
 
 
+def test_I2_what_a_report_can_add_while_adding_is_allowed_is_bounded_by_the_provider(project, governance, owner):
+    """With real providers, 4 bps a day at most and a report at least every day, twice the fee of 2 bps is enough: what
+    is more makes the provider sick, and when a report is overdue nobody can add to wait for it."""
+    world = World.deploy(project, governance)
+    basket = world.basket
+    limits = {"maxRise": 4, "maxFall": 5, "maxAge": DAY}
+    reth = Foreign(project, governance, world.manager, NodeClock(), limits).reth(108 * 10**16)
+    basket.addToken(reth.token, config(reth.provider, 0, 0), sender=governance)
+    reth.token.mint(owner, 1000 * ETHER, sender=owner)
+    reth.token.approve(basket, 1000 * ETHER, sender=owner)
+    basket.addLiquidity(reth.token, 50 * ETHER, 0, owner, sender=owner)
+    lp = basket.addLiquidity(reth.token, 50 * ETHER, 0, owner, sender=owner).return_value
+    most = 108 * 10**16 * (BPS + 4) // BPS - 1
+    reth.set_rate(most)
+    assert basket.removeLiquidity(
+        lp, reth.token, 0, owner, sender=owner
+    ).return_value * most < 50 * ETHER * 108 * 10**16 * (1 + Fraction(4, BPS))
+    reth.set_rate(most + 2)
+    with reverts(reth.provider.Unhealthy, token=reth.token, reason=Health.ROSE):
+        basket.removeLiquidity(lp, reth.token, 0, owner, sender=owner)
+    reth.set_rate(most)
+    chain.mine(deltatime=DAY + 1)
+    with reverts(reth.provider.Unhealthy, token=reth.token, reason=Health.STALE):
+        basket.addLiquidity(reth.token, 50 * ETHER, 0, owner, sender=owner)
+
+
 def test_I2_a_report_of_one_token_alone_does_not_pay_who_brings_another(world, basket, a, b, trader):
     """B is brought just before A alone is reported: the gain is A's part of the reward, less both fees."""
     for letter in "ABC":
@@ -620,6 +646,22 @@ def test_D11_rates_beyond_every_measure_stop_nobody_else(world, basket, a, b, c,
     ):
         with reverts():
             call()
+
+
+def test_a_token_that_is_sick_for_good_gets_a_wide_spread_and_dilutes_nobody(
+    world, basket, a, b, governance, owner, trader
+):
+    """In full for who adds, nothing for who leaves: neither gains by it, and {removeAll} is as it was."""
+    world.mode("A", "Revert")
+    with reverts(world.tokens["A"].provider.Sick):
+        basket.addLiquidity(b, ETHER, 0, trader, sender=trader)
+    wide = governance.deploy(world.project.ScriptedProvider, a)
+    wide.setRates(1, A[1], sender=governance)
+    world.configure("A", provider=wide, inputOff=True)
+    before = worth(world, 0), worth(world, 1)
+    lp = basket.addLiquidity(b, 10 * ETHER, 0, trader, sender=trader).return_value
+    basket.removeLiquidity(lp, b, 0, trader, sender=trader)
+    assert (worth(world, 0), worth(world, 1)) >= before
 
 
 def test_with_real_providers_the_reason_is_told(project, governance, owner, trader):
@@ -757,7 +799,10 @@ def test_settings_are_told_old_and_new(world, basket, a, governance):
     new = old | {"inFee": -5, "outFee": 5, "cap": 7, "shareCap": 8, "inputOff": True}
     tx = basket.configureToken(a, new, sender=governance)
     (event,) = tx.events
-    print("DBG", event, type(event.config), event.config)
+    provider = str(old["provider"]).lower()
+    assert (event.event_name, event.token) == ("TokenConfigured", a)
+    assert list(event.oldConfig) == [provider, *list(old.values())[1:]]
+    assert list(event.config) == [provider, *list(new.values())[1:]]
     assert tuple(basket.configOf(a)) == tuple(new.values())
     tx = basket.setLpFee(9, sender=governance)
     assert tx.events == [basket.LpFeeChanged(oldFee=LP_FEE, fee=9)]

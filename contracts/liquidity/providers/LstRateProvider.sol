@@ -298,7 +298,8 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         return _ask(PROBE, PROBE_SELECTOR, PROBE_ARGUMENT);
     }
 
-    /// @dev Zero for no answer or one that is no address. A function without an argument ignores it.
+    /// @dev Zero for no answer or one that is no address. A function without an argument ignores it. Who leaves too little
+    /// gas for the answer has a 64th of it left, too little to write down in {poke} that there was none.
     function _ask(address probe, bytes4 selector, bytes32 argument) private view returns (address) {
         (bool ok, bytes memory answer) = probe.staticcall(abi.encodeWithSelector(selector, argument));
         if (!ok || answer.length != 32) return address(0);
