@@ -10,6 +10,7 @@ import pytest
 from ape import chain
 
 from tests.basket import BPS, DEAD_SHARES, FOREVER, LP_FEE, World, config
+from tests.in_process import Process, Reverted
 from tests.lst import Foreign, Health
 from tests.reverts import reverts
 from tests.small_core import DAY, ETHER, ZERO, NodeClock, SmallCore
@@ -239,19 +240,31 @@ def test_A5_amounts_that_overflow_revert(basket, a, b, c, trader):
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (10**9, 10**9), (10**27, 10**27), (1, 2**96 - 1)])
-def test_A5_rates_at_the_ends_lose_nothing(world, basket, a, b, governance, trader, low, high):
-    world.tokens["B"].provider.setRates(low, high, sender=governance)
-    for amount in (1, 10**9, 50 * ETHER):
-        for given_, taken in ((a, b), (b, a)):
-            held = {t: basket.holdingOf(t)[0] for t in (a, b)}
-            try:
-                swap_in(basket, given_, taken, amount, trader)
-            except Exception:  # noqa: BLE001, S112 - too much or too little to be had: nothing moved
-                continue
-            gained = basket.holdingOf(given_)[0] - held[given_]
-            paid = held[taken] - basket.holdingOf(taken)[0]
-            rate = {a: A, b: (low, high)}
-            assert gained * rate[given_][0] >= paid * rate[taken][1]
+def test_A5_rates_at_the_ends_lose_nothing(project, low, high):
+    process = Process()
+    owner = process.account(1)
+    world = World.deploy(project, process.account(0))
+    told = {"A": A, "B": (low, high)}
+    for letter in told:
+        world.list(letter, ETHER, ETHER, in_fee=0, out_fee=0)
+    world.endow(owner)
+    for letter, listed in world.tokens.items():
+        world.basket.addLiquidity(listed.token, 1000 * ETHER, 0, owner, sender=owner)
+        listed.provider.setRates(*told[letter], sender=owner)
+    swapped = 0
+    for amount in (1, 2, 10**9, 10**18, 50 * ETHER + 1, 900 * ETHER):
+        for given_, taken in ("AB", "BA"):
+            for call, bound in ((world.basket.swapExactIn, 0), (world.basket.swapExactOut, 10**5 * ETHER)):
+                held = balances(world)
+                try:
+                    call(*(world.tokens[x].token for x in (given_, taken)), amount, bound, owner, FOREVER, sender=owner)
+                except Reverted:
+                    assert balances(world) == held  # nothing, or more than there is
+                    continue
+                swapped += 1
+                gained = balances(world)[given_] - held[given_]
+                assert gained * told[given_][0] >= (held[taken] - balances(world)[taken]) * told[taken][1] > 0
+    assert swapped >= 2
 
 
 # --- Bonus ---
