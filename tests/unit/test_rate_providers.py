@@ -371,6 +371,23 @@ def test_however_long_nobody_records_a_week_of_rise_is_the_most(tokens):
     assert_sick(lst, Health.ROSE)
 
 
+def test_D11_the_widest_bounds_still_refuse_a_tenth_and_the_narrowest_a_wei(project):
+    """mechanisms.md 3.3, 2: "A 10 % upward or any downward jump", whatever governance chose and however long nobody
+    recorded."""
+    process = Process()
+    governance = process.account(0)
+    manager = governance.deploy(project.ProtocolAccessManager, governance)
+    limits = {"maxRise": 100, "maxFall": 0, "maxAge": 30 * DAY}
+    lst = Foreign(project, governance, manager, process, limits).cbeth(RATE)
+    lst.set_rate(RATE - 1)
+    assert lst.provider.health() == Health.FELL
+    process.pass_time(30 * DAY)
+    lst.set_rate(RATE * 107 // 100)
+    assert lst.provider.health() == Health.HEALTHY
+    lst.set_rate(RATE * 110 // 100)
+    assert lst.provider.health() == Health.ROSE
+
+
 @pytest.mark.parametrize(
     ("factor", "reason"),
     [(11_000, Health.ROSE), (9_000, Health.FELL), (100, Health.FELL), (10**6, Health.ROSE)],
