@@ -13,6 +13,9 @@ pragma solidity 0.8.30;
 ///    (at most {MAX_DAYS} of them).
 ///  - *freshness*: the token's own report, or the last change of the rate that was recorded, is at most `maxAge` old.
 ///
+/// Not for rates that can be moved within one transaction: who moves one beyond the bounds and pokes halts its provider until
+/// governance accepts.
+///
 /// Every reading with a price ({rates}, {toEther}, {toTokens}) reverts while one of these does not hold.
 interface ILstRateProvider {
     /// @notice Why a rate cannot be relied on.

@@ -529,6 +529,14 @@ def test_a_probe_that_does_not_answer_names_no_implementation(tokens, governance
     assert_sick(lst, Health.IMPLEMENTATION_CHANGED)
 
 
+def test_nobody_switches_it_off_by_leaving_too_little_gas_for_the_probe(tokens, stranger):
+    lst = tokens["wstETH"]
+    for gas in range(24_000, 90_000, 1_500):
+        with reverts():  # out of gas, or poked too early
+            lst.provider.poke(sender=stranger, gas=gas)
+    assert_healthy(lst, RATE)
+
+
 # --- Implementations that are proven ---
 
 SLOTS = {"ERC-1967": ERC1967_SLOT, "zeppelinos": ZOS_SLOT}

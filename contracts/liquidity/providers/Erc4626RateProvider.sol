@@ -10,8 +10,6 @@ import {LstRateProvider} from "./LstRateProvider.sol";
 /// @notice Low is what a redemption pays after its fee (`previewRedeem`) where the vault tells it, high is `convertToAssets`,
 /// which knows no fees. The vault's asset is taken for ether one to one: frxETH for sfrxETH (FraxFinance/frxETH-public
 /// src/sfrxETH.sol, an xERC4626 and not a proxy). Vaults with asynchronous exits (ERC-7540) have no `previewRedeem`.
-/// @dev Warning: not for vaults whose rate can be moved within one transaction. Who moves it beyond the bounds and pokes
-/// halts the provider until governance accepts.
 contract Erc4626RateProvider is LstRateProvider {
     bool private immutable HAS_PREVIEW;
 
