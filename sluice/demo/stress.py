@@ -1,7 +1,7 @@
 """The story of `ape run stress`: 40% of all slETH wants out within a week, and the network lets out only so much a day.
 
 Leavers take what pays best for them: the instant pool, Uniswap, or the queue, for which the patient wait. Providers,
-a farmer, a borrower and an arbitrageur do what they do. At the end everybody has left, and every wei and share is looked for.
+a farmer, a borrower and an arbitrageur do what they do. At the end every wei and every share is looked for.
 """
 
 from __future__ import annotations
