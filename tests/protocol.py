@@ -95,6 +95,10 @@ class Protocol:
     access: ContractInstance
     adapter: ContractInstance
     pool: ContractInstance
+    basket: ContractInstance
+    basket_provider: ContractInstance
+    farm: ContractInstance
+    feed: ContractInstance
     weth: ContractInstance
     deposit_contract: ContractInstance
     actors: Actors
@@ -217,6 +221,10 @@ def bind(result: Result, who: Actors) -> Protocol:
         access=at("ProtocolAccessManager"),
         adapter=at("AsyncRedeemVault"),
         pool=at("InstantPool"),
+        basket=at("LstBasket"),
+        basket_provider=at("SlEthRateProvider"),
+        farm=at("Farm"),
+        feed=at("RateFeed"),
         weth=at("WrappedEther"),
         deposit_contract=from_abi(external.deposit_contract, DEPOSIT_CONTRACT_ABI),
         actors=who,

@@ -34,6 +34,8 @@ class Role(IntEnum):
     """Held by nobody: functions that must not be called."""
     RELEASER = 7
     CHALLENGER = 8
+    REBALANCER = 9
+    """Held by nobody at first: governance gives it to a contract that exchanges tokens of the basket."""
 
     @property
     def label(self) -> str:
@@ -257,6 +259,11 @@ def _pool_terms(context: Context) -> Values:
         "treasuryPart": pool.treasury_part,
         "target": pool.target,
     }
+
+
+def _basket_limits(context: Context) -> Values:
+    basket = context.params.basket
+    return {"maxRise": basket.max_rise, "maxFall": basket.max_fall, "maxAge": basket.max_age}
 
 
 def _manager_arguments(context: Context) -> Values:
@@ -582,6 +589,44 @@ CATALOG: tuple[Entry, ...] = (
             "pause": Role.GUARDIAN,
             "resume": Role.GUARDIAN,
         },
+    ),
+    Entry(
+        "LstBasket",
+        arguments=lambda c: {
+            "authority_": c[ACCESS],
+            "name_": "Sluice Basket",
+            "symbol_": "slBASKET",
+            "lpFee": c.params.basket.lp_fee,
+        },
+        state=lambda c: {"authority": c[ACCESS], "name": "Sluice Basket", "symbol": "slBASKET"},
+        restricted={
+            "addToken": Role.GOVERNOR,
+            "configureToken": Role.GOVERNOR,
+            "removeToken": Role.GOVERNOR,
+            "releaseIncentive": Role.GOVERNOR,
+            "setLpFee": Role.GOVERNOR,
+            "rebalance": Role.REBALANCER,
+            "pause": Role.GUARDIAN,
+            # by a pause or a cut of no time it could end either anyway
+            "resume": Role.GUARDIAN,
+            "cutOff": Role.GUARDIAN,
+            "restore": Role.GUARDIAN,
+        },
+    ),
+    Entry(
+        "SlEthRateProvider",
+        arguments=lambda c: {
+            "authority_": c[ACCESS],
+            "limits_": _basket_limits(c),
+            "vault": c["StakingVault"],
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "token": c["StakedEther"],
+            "source": c["StakingVault"],
+            "limits": tuple(_basket_limits(c).values()),
+        },
+        restricted={"accept": Role.GOVERNOR},
     ),
     Entry("Farm"),
     Entry(

@@ -194,6 +194,15 @@ class Pool(_Section):
         return self
 
 
+class Basket(_Section):
+    """The basket of staking tokens, and how far slETH's rate may move before its provider is sick."""
+
+    lp_fee: BasisPoints = Field(ge=1, le=100)
+    max_rise: BasisPoints = Field(ge=1, le=100)
+    max_fall: BasisPoints = Field(ge=0, le=100)
+    max_age: Seconds = Field(ge=DAY, le=30 * DAY)
+
+
 class Holder(_Section):
     """Who holds a role, how long it must wait between announcing and acting, and how long a new holder waits."""
 
@@ -284,6 +293,7 @@ class Params(_Section):
     bonds: Bonds
     challenge: Challenge
     pool: Pool
+    basket: Basket
     governance: Governance
 
     @model_validator(mode="after")

@@ -170,6 +170,37 @@ OPEN: Mapping[str, set[str]] = {
         "transfer(address,uint256)",
         "transferFrom(address,address,uint256)",
     },
+    "LstBasket": {
+        "addLiquidity(address,uint256,uint256,address)",
+        "approve(address,uint256)",
+        "collect(address,address)",
+        "fund(address,uint256)",
+        "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+        "removeAll(uint256,uint256[],address)",
+        "removeLiquidity(uint256,address,uint256,address)",
+        "swapExactIn(address,address,uint256,uint256,address,uint256)",
+        "swapExactOut(address,address,uint256,uint256,address,uint256)",
+        "sync()",
+        "transfer(address,uint256)",
+        "transferFrom(address,address,uint256)",
+    },
+    "SlEthRateProvider": {
+        "poke()",
+        "proveImplementation(bytes,bytes[],bytes[])",
+    },
+    "Farm": {
+        "addStream(address,address,uint256,uint256,uint256)",
+        "claim(uint256[],address)",
+        "disable(address,uint256[],bool)",
+        "emergencyExit(address,address)",
+        "enable(address,uint256[])",
+        "exit(address,address)",
+        "reclaim(uint256)",
+        "stake(address,uint256,address,uint256[])",
+        "stakeWithPermit(address,uint256,address,uint256[],uint256,uint8,bytes32,bytes32)",
+        "unstake(address,uint256,address)",
+    },
+    "RateFeed": set(),
     "ProxyAdmin": set(),
 }
 
@@ -268,6 +299,7 @@ def privileged(protocol: Protocol) -> dict[tuple[str, str], bytes]:
         ("CoverFund", "cover(uint256)", "StakingVault"),
         ("OperatorBonds", "cover(uint256)", "StakingVault"),
         ("ReportOracle", "halt()", "ReportChallenge"),
+        ("Farm", "payReward(address,address,uint256)", "Farm"),
     ):
         table[name, signature] = error("CallerNotAllowed(address,address)", stranger, address[allowed])
     manager = protocol.gateway.MANAGER()
@@ -392,6 +424,10 @@ def test_J3_ether_sent_to_a_contract_does_what_is_documented(protocol: Protocol)
         "WrappedEther": None,  # wraps for the sender
         "AsyncRedeemVault": not_accepted,
         "InstantPool": not_accepted,
+        "LstBasket": b"",
+        "SlEthRateProvider": b"",
+        "Farm": b"",
+        "RateFeed": b"",
         "ProxyAdmin": b"",
     }
 
