@@ -39,8 +39,9 @@ LONGEST: Final = 45
 """Days in all; who is not paid by then is stuck."""
 SLASHED_ON: Final = 3
 """Day of the run."""
-OPERATORS: Final = {"ada": 8, "bert": 9, "cora": 6}
-PATIENCE: Final = {"fund": 3, "anna": 1, "ben": 5, "cleo": 20, "dora": 60, "emil": 10}
+OPERATORS: Final = {"ada": (8, 260), "bert": (9, 40), "cora": (6, 260), "dana": (5, 260)}
+"""Accounts, and ether of bond: 'bert' gets a tenth of what the others do, and is slashed."""
+PATIENCE: Final = {"fund": 5, "anna": 2, "ben": 15, "cleo": 40, "dora": 100, "emil": 25}
 """What a day of waiting is worth to who leaves, hundredths of a per cent."""
 STAKES: Final = {"fund": 2_000, "anna": 500, "ben": 500, "cleo": 500, "dora": 500, "emil": 500}
 EDGE: Final = Fraction(3, 10_000)
@@ -169,13 +170,13 @@ class Stress:
         self.judged = self.site.pool.first_block
         self.result = {"sales": 0, "fees": 0}
         market, site, accounts = self.market, self.site, self.site.pool.devnet.accounts
-        for name, account in OPERATORS.items():
-            site.join(name, accounts[account], ether(260))
+        for name, (account, bond) in OPERATORS.items():
+            site.join(name, accounts[account], ether(bond))
         for name, amount in STAKES.items():
             market.stake(market.person(name, ether(amount)), ether(amount))
         lena, uma, lars = (market.person(name, ether(400)) for name in ("lena", "uma", "lars"))
         olga, arno = market.person("olga", ether(100)), market.person("arno", ether(300))
-        site.say("six people stake 4,500 ether; three operators join with 260 ether of bond each")
+        site.say("six people stake 4,500 ether; four operators join")
         self._provide(lena)
         self._pair(uma)
         self._lend(lars)
