@@ -66,9 +66,17 @@ class Pool:
 
         Of the surcharge the providers' part alone, so that a sale keeps it.
         """
+        return self._standing(Fraction(self.assets), (self.shares + self.awaited) * self.core.rate)
+
+    @property
+    def standing_once_paid(self) -> Fraction:
+        """INV-POOL-01 as it will be when all that is awaited has become ether at this rate."""
+        return self._standing(self.assets + self.awaited * self.core.rate, self.shares * self.core.rate)
+
+    def _standing(self, assets: Fraction, held: Fraction) -> Fraction:
         kept = Fraction(BPS - self.terms["treasuryPart"], BPS)
-        potential = self.assets + kept * (self.curve.potential(self.assets) - self.assets)
-        return ((self.shares + self.awaited) * self.core.rate + potential) * ETHER / self.supply
+        potential = assets + kept * (self.curve.potential(assets) - assets)
+        return (held + potential) * ETHER / self.supply
 
     def exact_liquidity(self, assets: int, shares: int) -> Fraction:
         """What `assets` and `shares` are worth if what is more slETH than the ratio is sold first, exactly.
