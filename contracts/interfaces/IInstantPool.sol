@@ -9,8 +9,9 @@ import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Recei
 /// ether runs out; buying slETH back costs no fee. An ordinary holder of slETH: nothing here can move the core rate.
 ///
 /// The pool owns ether, slETH and shares in the withdrawal queue ("awaited"). Providers own the pool by an ERC-20. The
-/// surcharge depends on the ether for each of its tokens, so neither adding nor removing liquidity moves a price, and no
-/// sequence of trades, additions and removals pays less than one trade would.
+/// surcharge depends on the ether for each of its tokens, so what is awaited counts as ether where slETH is added, and no
+/// sequence of trades, additions, removals and payments from the queue pays less than one trade would. Ether that others
+/// bring by {stake} is shared by all who provide then, without a fee.
 ///
 /// Assets are wei, shares are slETH, liquidity is the pool's own token.
 interface IInstantPool is IERC20, IERC721Receiver {
@@ -145,8 +146,9 @@ interface IInstantPool is IERC20, IERC721Receiver {
 
     // --- Provide ---
 
-    /// @notice Add the ether sent and `shares` of the caller in any ratio. What is more slETH than the pool's ratio counts as
-    /// sold to the pool first, so going in and out again is no way around the fee; more ether counts as slETH bought.
+    /// @notice Add the ether sent and `shares` of the caller in any ratio. What is more slETH than the pool's ratio to ether
+    /// and what is awaited counts as sold to the pool first, so going in and out again is no way around the fee; more ether
+    /// counts as slETH bought.
     /// @param minLiquidity least liquidity to accept
     /// @return liquidity rounded down
     /// @dev Errors: {Expired}, {AmountIsZero}, {LiquidityBelowMinimum}, {PoolIsPaused}, {RequestToCollect}; with more slETH than

@@ -137,7 +137,7 @@ def test_I2_slETH_put_in_for_a_moment_takes_no_request_out_for_less_than_a_sale(
 
 @pytest.mark.parametrize(
     ("drained", "ether", "worth", "refused"),
-    [(True, 0, 15_000, True), (False, 380, 2_000, True), (False, 2_000, 1_500, False)],
+    [(True, 0, 15_000, True), (False, 380, 2_000, True), (False, 2_000, 500, False)],
 )
 def test_I1_no_door_at_the_old_rate_once_a_slashing_is_proven(drained, ether, worth, refused):
     """slETH put in, alone or beside ether, for requests that are paid at the old rate: refused, or without a gain."""
