@@ -158,12 +158,14 @@ interface IInstantPool is IERC20, IERC721Receiver {
         payable
         returns (uint256 liquidity);
 
-    /// @notice Burn `liquidity` of the caller for its part of all that the pool owns. No fee, no price, at any time.
+    /// @notice Burn `liquidity` of the caller for its part of all that the pool owns. No fee, no price, at any time; of many
+    /// requests that were paid and not counted yet, anybody {collect}s first.
     /// @return assets wei, rounded down
     /// @return shares rounded down
     /// @return restId what is in the queue stays there: ether for it is claimed under this id
     /// @return restShares gwei of slETH of it, 0 where there is none
-    /// @dev Errors: {AmountIsZero}, {AssetsBelowMinimum}, {SharesBelowMinimum}, {RecipientRejectedEther}.
+    /// @dev Who leaves is paid from the next requests, who stays from those after them. Errors: {AmountIsZero},
+    /// {RequestToCollect}, {AssetsBelowMinimum}, {SharesBelowMinimum}, {RecipientRejectedEther}.
     function removeLiquidity(uint256 liquidity, uint256 minAssets, uint256 minShares, address receiver)
         external
         returns (uint256 assets, uint256 shares, uint256 restId, uint256 restShares);

@@ -77,7 +77,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     uint256 public constant MAX_REQUEST = 1_000 ether;
     /// @notice Holder of the first liquidity.
     address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
-    /// @dev Finalised requests that {addLiquidity} collects by itself.
+    /// @dev Finalised requests that who adds or removes liquidity collects on the way.
     uint256 private constant COLLECTED_ON_THE_WAY = 3;
     /// @dev Bits of the ether in a point.
     uint256 private constant ASSET_BITS = 96;
@@ -221,10 +221,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     {
         _requireInTime(deadline);
         _requireNotPaused();
-        _collect(COLLECTED_ON_THE_WAY);
-        uint256 oldest = _oldestFinalized();
-        if (oldest != 0) revert RequestToCollect(oldest);
-
+        _collectFirst();
         Legs memory legs_ = _legs;
         uint256 sold;
         (liquidity, sold) = _liquidityFor(legs_, msg.value, shares);
@@ -245,6 +242,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         returns (uint256 assets, uint256 shares, uint256 restId, uint256 restShares)
     {
         if (liquidity == 0) revert AmountIsZero();
+        _collectFirst();
         uint256 supply = totalSupply();
         _burn(msg.sender, liquidity);
         Legs memory legs_ = _legs;
@@ -562,6 +560,13 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
             _count(id, request.shares, request.assets);
             if (!request.claimed) QUEUE.claim(id); // anybody may have claimed it for the pool
         }
+    }
+
+    /// @dev What was paid is shared as ether, at what was paid for it; only then is all that is awaited alike.
+    function _collectFirst() private {
+        _collect(COLLECTED_ON_THE_WAY);
+        uint256 oldest = _oldestFinalized();
+        if (oldest != 0) revert RequestToCollect(oldest);
     }
 
     /// @dev Adds what request `id` pays to the line and divides it: who has left comes first.

@@ -275,6 +275,8 @@ class PoolMachine(RuleBasedStateMachine):
         call, args = pool.contract.removeLiquidity, (liquidity, 0, 0, who)
         if liquidity == 0:
             return self.expect("AmountIsZero", call, *args, sender=who)
+        while self.finalised:
+            self.collect(10)
         standing, supply = self.standings, pool.supply
         assets, shares, awaited = pool.assets, pool.shares, pool.awaited // GWEI
         got = call(*args, sender=who)
