@@ -72,8 +72,8 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     uint256 public constant MAX_PAUSE = 14 days;
     /// @notice Least ether of the first liquidity, which belongs to nobody, wei: supply and ether stay above zero for ever.
     uint256 public constant MIN_SEED = 0.1 ether;
-    /// @notice Least shares of a request that is bought, and most that the pool hands in as one, slETH.
-    uint256 public constant MIN_BOUGHT = 0.1 ether;
+    /// @notice Least shares of a request that the pool buys or hands in, and most that it hands in as one, slETH.
+    uint256 public constant MIN_REQUEST = 0.1 ether;
     uint256 public constant MAX_REQUEST = 1_000 ether;
     /// @notice Holder of the first liquidity.
     address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
@@ -297,6 +297,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         shares = Math.min(Math.min(shares, MAX_REQUEST), Math.min(legs_.shares, _toShares(missing, rate)));
         shares -= shares % GWEI;
         if (shares == 0) revert NothingToReplenish();
+        if (shares < MIN_REQUEST) revert RequestTooSmall(shares, MIN_REQUEST);
         legs_.shares -= uint96(shares); // at most the leg
         legs_.awaited = (legs_.awaited + shares / GWEI).toUint64();
         _legs = legs_;
@@ -511,7 +512,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         IWithdrawalQueue.Request memory request = QUEUE.getRequest(id);
         if (request.finalized) revert RequestFinalized(id);
         shares = request.shares;
-        if (shares < MIN_BOUGHT) revert RequestTooSmall(shares, MIN_BOUGHT);
+        if (shares < MIN_REQUEST) revert RequestTooSmall(shares, MIN_REQUEST);
         if (forEther) {
             (paid,) = _priceOf(shares);
         } else {
@@ -652,6 +653,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     }
 
     function _pay(address recipient, uint256 assets) private {
+        if (recipient == address(0)) revert AddressMissing();
         if (!SafeTransferLib.trySafeTransferETH(recipient, assets, gasleft())) {
             revert RecipientRejectedEther(recipient, assets);
         }

@@ -168,7 +168,7 @@ class PoolMachine(RuleBasedStateMachine):
         before, standing, mine = pool.assets, self.standings, who.balance
         held, owed = pool.shares, pool.contract.treasuryShares()
         got = call(*args, sender=who)
-        assert most - 1 <= got <= most
+        assert got == most
         fee = pool.treasury_part(shares, value, got)
         assert (pool.assets, pool.shares) == (before - got, held + shares - fee)
         assert pool.contract.treasuryShares() == owed + fee
@@ -215,7 +215,7 @@ class PoolMachine(RuleBasedStateMachine):
         most = pool.curve.take(pool.assets, value)
         got = call(*args, sender=who)
         if for_ether:
-            assert most - 1 <= got <= most
+            assert got == most
         else:
             assert got == shares * BPS // (BPS + pool.terms["minFee"]) == self.shares_of(user) - mine
         assert pool.awaited == awaited + shares
@@ -322,8 +322,8 @@ class PoolMachine(RuleBasedStateMachine):
         call = pool.contract.replenish
         if shares == 0:
             return self.expect("NothingToReplenish", call, amount, sender=self.world.stranger)
-        if shares < MIN_REQUEST:
-            return self.expect("RequestBelowMinimum", call, amount, sender=self.world.stranger)
+        if shares < MIN_BOUGHT:
+            return self.expect("RequestTooSmall", call, amount, sender=self.world.stranger)
         standing, awaited = self.standings, pool.awaited
         request = call(amount, sender=self.world.stranger)
         assert core.queue.getRequest(request)[:2] == (pool.contract.address.lower(), shares)
