@@ -90,7 +90,8 @@ class Pool:
         if excess <= 0:
             return Fraction(self.supply) * (assets + given) / (ether + held)
         curve = self.curve
-        curve = Curve(curve.min_fee, curve.max_fee, curve.target * ether / max(self.assets, 1))
+        least = curve.min_fee if self.assets else curve.max_fee
+        curve = Curve(least, curve.max_fee, curve.target * ether / max(self.assets, 1))
         low, high = Fraction(0), excess / (ether + assets + held + given)
         for _ in range(120):
             middle = (low + high) / 2

@@ -620,11 +620,13 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         return (legs_.assets + awaited, _worthUp(legs_.shares, rate), _worth(given, rate));
     }
 
-    /// @dev The curve stretched from `assets` over `all`: at `all` it is where it was at `assets`.
+    /// @dev The curve stretched from `assets` over `all`: at `all` it is where it was at `assets`, flat where that is nothing.
     function _curveOver(uint256 assets, uint256 all) private view returns (Curve memory curve) {
         curve = _curve();
         if (assets == all) return curve;
-        curve.target = Math.min(Math.ceilDiv(curve.target * all, Math.max(assets, 1)), type(uint96).max);
+        uint256 stretched = Math.ceilDiv(curve.target * all, Math.max(assets, 1));
+        if (stretched <= type(uint96).max) curve.target = stretched;
+        else curve.minFee = curve.maxFee;
     }
 
     function _rate() private view returns (Rate memory) {
