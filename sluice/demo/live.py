@@ -106,7 +106,7 @@ class Live:
         if self.market.quote_pool(ether(40)) is not None:
             raise RefusedError("the instant pool sells ether at a rate from before the slashing was proven")
         self._say(
-            "'nina' would leave at once: the instant pool waits for a report from after the proof of the slashing"
+            "'nina' would leave at once, but the instant pool waits for a report from after the proof"
         )
 
     def _day_9(self) -> None:
