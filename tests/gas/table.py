@@ -50,11 +50,18 @@ ROWS = (
     Row("instant exit, exact out", 85_000),
     Row("add liquidity, first", 110_000, {"Origin ARM": 106_386}),
     Row("add liquidity, repeat", 95_000, {"Origin ARM": 89_286}),
+    Row("add slETH alone", 110_000),
     Row("remove liquidity", 110_000, {"Origin ARM": 136_525}),
     Row("remove liquidity, part of it in the queue", 110_000, {"Origin ARM": 136_525}),
     Row("stake from the pool", 65_000),
     Row("sell a request", 130_000),
     Row("hand the pool's slETH in", 215_000),
+    Row("farm: add a stream", 260_000),
+    Row("farm: stake, first", 115_000),
+    Row("farm: stake, repeat", 90_000),
+    Row("farm: claim one token, first", 80_000),
+    Row("farm: claim one token, repeat", 75_000),
+    Row("farm: exit", 100_000),
     Row("deploy everything", 25_000_000, {"Lido": 163_183_896}),
 )
 

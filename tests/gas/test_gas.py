@@ -103,6 +103,7 @@ def measure_pool(b: Bench) -> None:
     b.gas("add liquidity, first", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
     b.gas("add liquidity, repeat", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
     b.gas("remove liquidity", p.pool.removeLiquidity(ETHER, 0, 0, me, sender=me))
+    b.gas("add slETH alone", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me))
     b.gas("stake from the pool", p.pool.stake(me, 0, ZERO, sender=me, value=ETHER))
     p.pool.sellFor(60 * ETHER, 100 * ETHER, me, forever, sender=me)
     b.gas("hand the pool's slETH in", p.pool.replenish(100 * ETHER, sender=p.actors.stranger))
@@ -110,6 +111,27 @@ def measure_pool(b: Bench) -> None:
     p.queue.request(ETHER, me, sender=me)
     p.queue.setApprovalForAll(p.pool, True, sender=me)
     b.gas("sell a request", p.pool.sellRequest(p.queue.lastRequestId(), True, 0, me, forever, sender=me))
+
+
+def measure_farm(b: Bench) -> None:
+    """slETH is staked, wrapped ether is earned, in one stream among three that others have added."""
+    p, me, other = b.p, b.p.actors.staker, b.p.actors.other
+    weth, farm = p.weth, p.farm
+    weth.deposit(sender=other, value=30 * ETHER)
+    weth.approve(farm, 2**256 - 1, sender=other)
+    start = ape.chain.blocks.head.timestamp + 100
+    for _ in range(3):
+        b.gas("farm: add a stream", farm.addStream(p.token, weth, 10 * ETHER, start, start + 10 * 86_400, sender=other))
+    for who in (me, other):
+        p.token.approve(farm, 2**256 - 1, sender=who)
+    farm.stake(p.token, ETHER, other, [1], sender=other)
+    b.gas("farm: stake, first", farm.stake(p.token, ETHER, me, [1], sender=me))
+    ape.chain.mine(deltatime=86_400)
+    b.gas("farm: stake, repeat", farm.stake(p.token, ETHER, me, [], sender=me))
+    b.gas("farm: claim one token, first", farm.claim([1], me, sender=me))
+    ape.chain.mine(deltatime=86_400)
+    b.gas("farm: claim one token, repeat", farm.claim([1], me, sender=me))
+    b.gas("farm: exit", farm.exit(p.token, me, sender=me))
 
 
 def measure_reports(b: Bench) -> None:
@@ -271,6 +293,7 @@ STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_challenge,
     measure_deployment,
     measure_pool,
+    measure_farm,
 )
 
 
