@@ -105,9 +105,7 @@ class Live:
     def _day_8(self) -> None:
         if self.market.quote_pool(ether(40)) is not None:
             raise RefusedError("the instant pool sells ether at a rate from before the slashing was proven")
-        self._say(
-            "'nina' would leave at once, but the instant pool waits for a report from after the proof"
-        )
+        self._say("'nina' would leave at once, but the instant pool waits for a report from after the proof")
 
     def _day_9(self) -> None:
         fee = self.holders.leave_at_once(ether(40))
