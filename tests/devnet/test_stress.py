@@ -1,4 +1,4 @@
-"""The bank run to its end, on both halves and in real markets; it compares every payment with what it should be itself."""
+"""The bank run to its end, on both halves and in real markets. The story itself compares every payment with its due."""
 
 from __future__ import annotations
 
