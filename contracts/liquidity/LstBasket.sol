@@ -106,7 +106,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 bonus;
         (amountOut, bonus) = _out(tokenOut, amountIn, rIn.low, rOut.high, fee);
         if (amountOut < minOut) revert OutputBelowMinimum(amountOut, minOut);
-        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low);
+        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low, fee);
     }
 
     /// @inheritdoc ILstBasket
@@ -122,7 +122,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 bonus;
         (amountIn, bonus) = _in(tokenOut, amountOut, rIn.low, rOut.high, fee);
         if (amountIn > maxIn) revert InputAboveMaximum(amountIn, maxIn);
-        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low);
+        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low, fee);
     }
 
     // --- Liquidity ---
@@ -149,7 +149,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         }
         if (lp < minLp) revert LpBelowMinimum(lp, minLp);
         if (lp == 0) revert AmountZero();
-        _credit(token, amount, low, supply != 0);
+        uint256 back = supply == 0 ? 0 : _giveBack(token, amount, uint16(_tokens[token].inFee));
+        _credit(token, amount - back, low, supply != 0);
         _mint(receiver, lp);
         emit LiquidityAdded(msg.sender, receiver, token, amount, lp);
         _pull(token, amount);
@@ -221,7 +222,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function fund(address token, uint256 amount) external nonReentrant {
-        if (!_tokens[token].listed) revert TokenUnknown(token);
+        _requireInput(token);
         if (amount == 0) revert AmountZero();
         _incentives[token] += amount;
         emit IncentiveFunded(msg.sender, token, amount);
@@ -506,14 +507,26 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 bonus,
         address receiver,
         uint256 lowIn,
-        uint256 lowOut
+        uint256 lowOut,
+        int256 fee
     ) private {
         if (bonus != 0) _incentives[tokenOut] -= bonus;
         _debit(tokenOut, amountOut - bonus, lowOut);
-        _credit(tokenIn, amountIn, lowIn, true);
+        uint256 back = fee > 0 ? _giveBack(tokenIn, amountIn, uint256(fee)) : 0;
+        _credit(tokenIn, amountIn - back, lowIn, true);
         emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
         _pull(tokenIn, amountIn);
         _pay(tokenOut, receiver, amountOut);
+    }
+
+    /// @dev What was a bonus when `token` went out is a bonus again when it comes in, as far as `fee` pays for it: were it
+    /// the shares', who owns them could go in circles until nothing is left.
+    function _giveBack(address token, uint256 amount, uint256 fee) private returns (uint256 back) {
+        int256 outFee = _tokens[token].outFee;
+        if (outFee >= 0) return 0;
+        back = Math.mulDiv(amount, Math.min(uint256(-outFee), fee), BPS);
+        _incentives[token] += back;
+        emit IncentiveFunded(msg.sender, token, back);
     }
 
     function _debit(address token, uint256 amount, uint256 low) private {
@@ -563,10 +576,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     function _checkConfig(address token, TokenConfig calldata config, bool newProvider) private view {
         int256 most = int256(MAX_FEE);
-        if (
-            config.inFee > most || config.inFee < -most || config.outFee > most || config.outFee < -most
-                || config.inFee + config.outFee < 0
-        ) revert FeeOutOfBounds(config.inFee, config.outFee);
+        if (config.inFee > most || config.inFee < 0 || config.outFee > most || config.inFee + config.outFee < 0) {
+            revert FeeOutOfBounds(config.inFee, config.outFee);
+        }
         if (config.shareCap == 0 || config.shareCap > BPS) revert ShareCapOutOfBounds(config.shareCap);
         if (newProvider) {
             if (config.provider.code.length == 0) revert ProviderInvalid(config.provider, token);

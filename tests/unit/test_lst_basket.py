@@ -320,6 +320,24 @@ def test_no_circle_of_swaps_earns_bonuses(world, basket, a, b, c, trader, bonus)
             assert held <= amount
 
 
+def test_who_brings_a_token_pays_its_bonus_back(world, basket, a, b, c, trader, bonus):
+    """10 bps of the B that come in; of the fee of a swap not more than there is of it."""
+    held = balances(world)
+    tx = swap_in(basket, b, a, 2 * ETHER, trader)  # 10 bps and 4 of A
+    assert tx.events[0] == basket.IncentiveFunded(sender=trader, token=b, amount=2 * 10**15)
+    assert tx.return_value == (2 * B[0] - ceil(Fraction(2 * B[0] * 14, BPS))) * ETHER // A[1]
+    assert basket.incentiveOf(b) == bonus + 2 * 10**15
+    assert balances(world)["B"] == held["B"] + 2 * ETHER - 2 * 10**15
+    basket.addLiquidity(b, 3 * ETHER, 0, trader, sender=trader)
+    assert basket.incentiveOf(b) == bonus + 5 * 10**15
+    assert balances(world)["B"] == held["B"] + 5 * ETHER - 5 * 10**15
+    world.configure("C", inFee=7, outFee=-7)
+    swap_out(basket, b, c, ETHER, trader)  # 10 - 7 bps, all of it
+    came = balances(world)["B"] + basket.incentiveOf(b) - held["B"] - bonus - 5 * ETHER
+    assert basket.incentiveOf(b) == bonus + 5 * 10**15 + came * 3 // BPS
+    assert b.balanceOf(basket) == basket.holdingOf(b)[0] + basket.incentiveOf(b)
+
+
 def test_adding_and_removing_earn_no_bonus(world, basket, a, b, owner, bonus):
     lp = basket.addLiquidity(a, ETHER, 0, owner, sender=owner).return_value
     out = basket.removeLiquidity(lp, b, 0, owner, sender=owner).return_value
@@ -327,11 +345,14 @@ def test_adding_and_removing_earn_no_bonus(world, basket, a, b, owner, bonus):
     assert out * B[0] <= ETHER * A[1]
 
 
-def test_fund_refuses(basket, b, owner, stranger):
+def test_fund_refuses(world, basket, b, owner, stranger):
     with reverts(basket.TokenUnknown, token=stranger):
         basket.fund(stranger, 1, sender=owner)
     with reverts(basket.AmountZero):
         basket.fund(b, 0, sender=owner)
+    world.configure("B", inputOff=True)  # it may be about to be removed
+    with reverts(basket.InputIsOff, token=b):
+        basket.fund(b, 1, sender=owner)
 
 
 def test_what_is_left_for_bonuses_can_only_go_to_the_shares(world, basket, b, governance, bonus):
@@ -499,7 +520,7 @@ def test_remove_all_refuses(world, basket, owner, stranger):
         basket.removeAll(ETHER, [0, out + 1, 0], owner, sender=owner)
 
 
-@pytest.mark.parametrize("fees", [(3, 4), (0, 0), (100, 100), (-7, 7), (-50, 80)])
+@pytest.mark.parametrize("fees", [(3, 4), (0, 0), (100, 100), (7, -7), (80, -50)])
 def test_I2_adding_one_token_and_removing_another_is_no_cheaper_than_a_swap(world, basket, a, b, trader, fees):
     for letter in "AB":
         world.configure(letter, inFee=fees[0], outFee=fees[1])
@@ -787,7 +808,9 @@ def test_a_stranger_governs_nothing(basket, a, b, world, stranger):
             call()
 
 
-@pytest.mark.parametrize("fees", [(101, 0), (0, 101), (-101, 101), (101, -101), (-1, 0), (5, -6), (-32768, 32767)])
+@pytest.mark.parametrize(
+    "fees", [(101, 0), (0, 101), (-1, 1), (101, -101), (-1, 0), (5, -6), (-32768, 32767), (100, -32768)]
+)
 def test_fees_are_bounded_and_no_token_pays_for_going_round(world, basket, a, governance, fees):
     """Neodyme: fee above 100 %; OtterSec: fee raised to 100 % in front of a swap."""
     changed = world.config_of("A") | {"inFee": fees[0], "outFee": fees[1]}
@@ -809,7 +832,7 @@ def test_the_fee_on_liquidity_is_bounded(basket, governance, fee):
 
 def test_settings_are_told_old_and_new(world, basket, a, governance):
     old = world.config_of("A")
-    new = old | {"inFee": -5, "outFee": 5, "cap": 7, "shareCap": 8, "inputOff": True}
+    new = old | {"inFee": 5, "outFee": -5, "cap": 7, "shareCap": 8, "inputOff": True}
     tx = basket.configureToken(a, new, sender=governance)
     (event,) = tx.events
     provider = str(old["provider"]).lower()
@@ -862,12 +885,12 @@ def test_a_token_is_wound_down_by_swaps_and_removed_wherever_it_stands(world, ba
     letters = list("ABC")
     gone = world.tokens[letters[which]].token
     rest = [world.tokens[x].token for x in letters if x != letters[which]]
+    basket.fund(gone, 5, sender=owner)
     world.configure(letters[which], inputOff=True)
     held = basket.holdingOf(gone)[0]
-    with reverts(basket.TokenNotEmpty, token=gone, balance=held, incentive=0):
+    with reverts(basket.TokenNotEmpty, token=gone, balance=held, incentive=5):
         basket.removeToken(gone, sender=governance)
     swap_out(basket, rest[0], gone, held, trader)
-    basket.fund(gone, 5, sender=owner)
     with reverts(basket.TokenNotEmpty, token=gone, balance=0, incentive=5):
         basket.removeToken(gone, sender=governance)
     basket.releaseIncentive(gone, sender=governance)
