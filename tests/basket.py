@@ -290,3 +290,11 @@ class Model:
     def worth_of_a_share(self, which: dict[str, Fraction]) -> Fraction:
         """At prices ``which``, exact."""
         return sum((t.balance * which[name] for name, t in self.tokens.items()), Fraction(0)) / self.supply
+
+
+def swap_in(basket: Any, given: Any, taken: Any, amount: int, who: Any, least: int = 0) -> Any:
+    return basket.swapExactIn(given, taken, amount, least, who, FOREVER, sender=who)
+
+
+def swap_out(basket: Any, given: Any, taken: Any, amount: int, who: Any, most: int = 2**256 - 1) -> Any:
+    return basket.swapExactOut(given, taken, amount, most, who, FOREVER, sender=who)
