@@ -66,30 +66,41 @@ class Pool:
 
         Of the surcharge the providers' part alone, so that a sale keeps it.
         """
+        return self._standing(Fraction(self.assets), (self.shares + self.awaited) * self.core.rate)
+
+    @property
+    def standing_once_paid(self) -> Fraction:
+        """INV-POOL-01 as it will be when all that is awaited has become ether at this rate."""
+        return self._standing(self.assets + self.awaited * self.core.rate, self.shares * self.core.rate)
+
+    def _standing(self, assets: Fraction, held: Fraction) -> Fraction:
         kept = Fraction(BPS - self.terms["treasuryPart"], BPS)
-        potential = self.assets + kept * (self.curve.potential(self.assets) - self.assets)
-        return ((self.shares + self.awaited) * self.core.rate + potential) * ETHER / self.supply
+        potential = assets + kept * (self.curve.potential(assets) - assets)
+        return (held + potential) * ETHER / self.supply
 
     def exact_liquidity(self, assets: int, shares: int) -> Fraction:
         """What `assets` and `shares` are worth if what is more slETH than the ratio is sold first, exactly.
 
-        With E, X the legs and e, x what comes: the most o with v(o) (E + e) + o (X + x) <= x E - e X, by halving.
+        What is awaited counts as ether and costs as much. With E, X the pool's ether and slETH and e, x what comes:
+        the most o with v(o) (E + e) + o (X + x) <= x E - e X, by halving. A part of E costs as that of the ether leg.
         """
-        held = (self.shares + self.awaited) * self.core.rate
+        ether, held = self.assets + self.awaited * self.core.rate, self.shares * self.core.rate
         given = shares * self.core.rate
-        excess = given * self.assets - assets * held
+        excess = given * ether - assets * held
         if excess <= 0:
-            return Fraction(self.supply) * (assets + given) / (self.assets + held)
+            return Fraction(self.supply) * (assets + given) / (ether + held)
         curve = self.curve
-        low, high = Fraction(0), excess / (self.assets + assets + held + given)
+        least = curve.min_fee if self.assets else curve.max_fee
+        curve = Curve(least, curve.max_fee, curve.target * ether / max(self.assets, 1))
+        low, high = Fraction(0), excess / (ether + assets + held + given)
         for _ in range(120):
             middle = (low + high) / 2
-            cost = curve.potential(self.assets) - curve.potential(self.assets - middle)
-            if cost * (self.assets + assets) + middle * (held + given) <= excess:
+            cost = curve.potential(ether) - curve.potential(ether - middle)
+            if cost * (ether + assets) + middle * (held + given) <= excess:
                 low = middle
             else:
                 high = middle
-        return Fraction(self.supply) * (assets + low) / (self.assets - low)
+        return Fraction(self.supply) * (assets + low) / (ether - low)
 
     @property
     def held(self) -> list[int]:

@@ -9,8 +9,9 @@ import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Recei
 /// ether runs out; buying slETH back costs no fee. An ordinary holder of slETH: nothing here can move the core rate.
 ///
 /// The pool owns ether, slETH and shares in the withdrawal queue ("awaited"). Providers own the pool by an ERC-20. The
-/// surcharge depends on the ether for each of its tokens, so neither adding nor removing liquidity moves a price, and no
-/// sequence of trades, additions and removals pays less than one trade would.
+/// surcharge depends on the ether for each of its tokens, so what is awaited counts as ether where slETH is added, and no
+/// sequence of trades, additions, removals and payments from the queue pays less than one trade would. Ether that others
+/// bring by {stake} is shared by all who provide then, without a fee.
 ///
 /// Assets are wei, shares are slETH, liquidity is the pool's own token.
 interface IInstantPool is IERC20, IERC721Receiver {
@@ -104,7 +105,7 @@ interface IInstantPool is IERC20, IERC721Receiver {
     /// @param deadline last second at which the call counts
     /// @return assets wei, rounded down
     /// @dev Errors: {AmountIsZero}, {Expired}, {AssetsBelowMinimum}, {EtherTooLow}, {PoolIsPaused}, {SlashingPending},
-    /// {RateTooOld}, {RecipientRejectedEther}, those of slETH.
+    /// {RateTooOld}, {RecipientRejectedEther}, {AddressMissing}, those of slETH.
     function sell(uint256 shares, uint256 minAssets, address receiver, uint256 deadline)
         external
         returns (uint256 assets);
@@ -121,7 +122,7 @@ interface IInstantPool is IERC20, IERC721Receiver {
     /// @notice Sell as many shares of the caller as exactly `assets` wei cost.
     /// @param maxShares most to give
     /// @return shares rounded up
-    /// @dev Errors: {SharesAboveMaximum}, else as {sell}.
+    /// @dev Errors: {SharesAboveMaximum} in place of {AssetsBelowMinimum}, else as {sell}.
     function sellFor(uint256 assets, uint256 maxShares, address receiver, uint256 deadline)
         external
         returns (uint256 shares);
@@ -130,7 +131,8 @@ interface IInstantPool is IERC20, IERC721Receiver {
     /// send it with the queue's `safeTransferFrom` and `abi.encode(forEther, minimum, receiver, deadline)`.
     /// @param forEther ether by the curve, else slETH of the pool less `minFee`
     /// @param minimum least wei of ether or of slETH to accept
-    /// @dev Errors: {RequestFinalized}, {RequestTooSmall}, {SharesTooLow}, else as {sell}; those of the queue.
+    /// @dev Errors: {RequestFinalized}, {RequestTooSmall}, {SharesTooLow}, {SharesBelowMinimum}, else as {sell}; those of the
+    /// queue.
     function sellRequest(uint256 id, bool forEther, uint256 minimum, address receiver, uint256 deadline)
         external
         returns (uint256 paid);
@@ -145,8 +147,9 @@ interface IInstantPool is IERC20, IERC721Receiver {
 
     // --- Provide ---
 
-    /// @notice Add the ether sent and `shares` of the caller in any ratio. What is more slETH than the pool's ratio counts as
-    /// sold to the pool first, so going in and out again is no way around the fee; more ether counts as slETH bought.
+    /// @notice Add the ether sent and `shares` of the caller in any ratio. What is more slETH than the pool's ratio to ether
+    /// and what is awaited counts as sold to the pool first, so going in and out again is no way around the fee; more ether
+    /// counts as slETH bought.
     /// @param minLiquidity least liquidity to accept
     /// @return liquidity rounded down
     /// @dev Errors: {Expired}, {AmountIsZero}, {LiquidityBelowMinimum}, {PoolIsPaused}, {RequestToCollect}; with more slETH than
@@ -156,12 +159,14 @@ interface IInstantPool is IERC20, IERC721Receiver {
         payable
         returns (uint256 liquidity);
 
-    /// @notice Burn `liquidity` of the caller for its part of all that the pool owns. No fee, no price, at any time.
+    /// @notice Burn `liquidity` of the caller for its part of all that the pool owns. No fee, no price, at any time; of many
+    /// requests that were paid and not counted yet, anybody {collect}s first.
     /// @return assets wei, rounded down
     /// @return shares rounded down
     /// @return restId what is in the queue stays there: ether for it is claimed under this id
     /// @return restShares gwei of slETH of it, 0 where there is none
-    /// @dev Errors: {AmountIsZero}, {AssetsBelowMinimum}, {SharesBelowMinimum}, {RecipientRejectedEther}.
+    /// @dev Who leaves is paid from the next requests, who stays from those after them. Errors: {AmountIsZero},
+    /// {RequestToCollect}, {AssetsBelowMinimum}, {SharesBelowMinimum}, {RecipientRejectedEther}, {AddressMissing}.
     function removeLiquidity(uint256 liquidity, uint256 minAssets, uint256 minShares, address receiver)
         external
         returns (uint256 assets, uint256 shares, uint256 restId, uint256 restShares);
@@ -170,13 +175,13 @@ interface IInstantPool is IERC20, IERC721Receiver {
     /// @return assets wei
     /// @return left id of what is still to come, 0 where nothing is
     /// @dev First in, first out; O(log n). Errors: {RestUnknown}, {RestNotReady}, {RecipientNotOwner},
-    /// {RecipientRejectedEther}.
+    /// {RecipientRejectedEther}, {AddressMissing}.
     function claimRest(uint256 id, address recipient) external returns (uint256 assets, uint256 left);
 
     // --- Upkeep ---
 
     /// @notice Hand in slETH of the pool, `shares` at most, until ether and what is awaited reach the target. Anybody may call.
-    /// @dev Errors: {NothingToReplenish}, those of the queue.
+    /// @dev Errors: {NothingToReplenish}, {RequestTooSmall}, those of the queue.
     function replenish(uint256 shares) external returns (uint256 id);
 
     /// @notice Take up to `limit` finalised requests of the pool, oldest first, and count their ether. Anybody may call.
@@ -201,19 +206,19 @@ interface IInstantPool is IERC20, IERC721Receiver {
 
     /// @notice The pool's own: ether, slETH, and slETH that waits in the queue, all wei.
     function legs() external view returns (uint256 assets, uint256 shares, uint256 awaited);
-    /// @notice Worth of all legs at the rate, wei, rounded down.
+    /// @notice Worth of all legs at the rate, wei, rounded down; requests that were paid and not collected, too.
     function totalValue() external view returns (uint256);
     /// @notice Ether from which on the fee is least, wei.
     function target() external view returns (uint256);
-    /// @notice Surcharge on the last wei if the pool held `assets` wei, 1e18 = 1.
+    /// @notice Surcharge on the last wei if the pool held `assets` wei, 1e18 = 1, rounded up.
     function surchargeAt(uint256 assets) external view returns (uint256);
-    /// @notice What {sell} pays now and the fee in it, wei. Errors: {EtherTooLow}.
+    /// @notice What {sell} pays now and the fee in it, wei; see {requireOpen}. Errors: {EtherTooLow}.
     function quoteSell(uint256 shares) external view returns (uint256 assets, uint256 fee);
     /// @notice What {sellFor} takes now. Errors: {EtherTooLow}.
     function quoteSellFor(uint256 assets) external view returns (uint256 shares);
     /// @notice What {sellRequest} pays now. Errors: {EtherTooLow}, {SharesTooLow}, {RequestFinalized}, {RequestTooSmall}.
     function quoteSellRequest(uint256 id, bool forEther) external view returns (uint256 paid);
-    /// @notice What {addLiquidity} gives now.
+    /// @notice What {addLiquidity} gives now, if no paid request waits to be collected.
     function quoteAdd(uint256 assets, uint256 shares) external view returns (uint256 liquidity);
     /// @notice Reverts with what keeps ether from being sold now, if anything does.
     function requireOpen() external view;

@@ -17,7 +17,7 @@ struct Curve {
 /// @notice The fee is a difference of the potential `Phi(l) = l + integral of g from 0 to l`, so what a trade costs depends
 /// on where it starts and where it ends, and splitting it gains nothing. All figures are exact: potentials are counted in
 /// parts of a wei of which {unit} make one. Formula: the marginal curve of Marinade's liquidity pool (liq_pool.rs), integrated.
-/// @dev Unchecked: amounts and target are below 2^96 and fees at most BPS < 2^14, so linear < 2^112, potentials < 2^208,
+/// @dev Unchecked: ether and target are below 2^96 and fees at most BPS < 2^14, so linear < 2^112, potentials < 2^208,
 /// and in the root linear^2 and what is taken from it < 2^224.
 library ExitCurve {
     /// @notice Parts of one wei of value.
@@ -29,9 +29,8 @@ library ExitCurve {
 
     /// @notice Surcharge on the last wei of `assets`, 1e18 = 1, rounded up.
     function surcharge(Curve memory curve, uint256 assets) internal pure returns (uint256) {
-        uint256 below = FixedPointMathLib.min(assets, curve.target);
-        uint256 fall = (curve.maxFee - curve.minFee) * below * 1e18 / curve.target;
-        return (curve.maxFee * 1e18 - fall) / BPS;
+        uint256 fall = (curve.maxFee - curve.minFee) * FixedPointMathLib.min(assets, curve.target);
+        return FixedPointMathLib.divUp((curve.maxFee * curve.target - fall) * 1e18, curve.target * BPS);
     }
 
     /// @notice `Phi(assets)` in parts of a wei.
@@ -57,6 +56,7 @@ library ExitCurve {
     /// @return enough whether there is that much: `value <= cost(assets, assets)`
     function take(Curve memory curve, uint256 assets, uint256 value) internal pure returns (uint256 out, bool enough) {
         unchecked {
+            if (value > 2 * assets) return (assets, false); // no fee is above BPS; what follows fits into a word
             uint256 parts = potential(curve, assets);
             uint256 paid = value * unit(curve);
             if (paid >= parts) return (assets, paid - parts < unit(curve));
@@ -64,7 +64,7 @@ library ExitCurve {
         }
     }
 
-    /// @dev Least amount of ether whose potential reaches `parts`, or one wei more.
+    /// @dev Least amount of ether whose potential reaches `parts`: rounding the root down and both quotients up is exact.
     function _least(Curve memory curve, uint256 parts) private pure returns (uint256) {
         unchecked {
             uint256 double = 2 * curve.target;

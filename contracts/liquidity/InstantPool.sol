@@ -23,9 +23,11 @@ import {Curve, ExitCurve} from "../libraries/ExitCurve.sol";
 /// @notice See {IInstantPool}.
 /// @dev Immutable. Ether and slETH are counted where they pass; no balance is read.
 ///
-/// For each liquidity token let e be the ether leg and x the worth of slETH and awaited shares, and Phi the curve for the
-/// target of a token. A sale keeps x + Phi(e), ether for slETH raises it, adding and removing keep e and x. So x + Phi(e)
-/// never falls but with the rate and the terms (INV-POL-01), which is why no detour is cheaper than a sale.
+/// For each liquidity token let e be the ether leg, a and x the worth of awaited shares and of slETH, and Phi the curve for
+/// the target of a token. But for the treasury's part of a fee a sale keeps x + a + Phi(e); ether for slETH raises it,
+/// removing keeps e, a and x, and adding raises it or keeps it. The same holds for x + Phi(a + e), which is what it comes
+/// to once requests are paid. So neither falls but with the rate, the terms and by rounding (INV-POOL-01), and no detour is
+/// cheaper than a sale of what is there or can be there.
 contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     using Arrays for uint256[];
     using ExitCurve for Curve;
@@ -70,12 +72,12 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     uint256 public constant MAX_PAUSE = 14 days;
     /// @notice Least ether of the first liquidity, which belongs to nobody, wei: supply and ether stay above zero for ever.
     uint256 public constant MIN_SEED = 0.1 ether;
-    /// @notice Least shares of a request that is bought, and most that the pool hands in as one, slETH.
-    uint256 public constant MIN_BOUGHT = 0.1 ether;
+    /// @notice Least shares of a request that the pool buys or hands in, and most that it hands in as one, slETH.
+    uint256 public constant MIN_REQUEST = 0.1 ether;
     uint256 public constant MAX_REQUEST = 1_000 ether;
     /// @notice Holder of the first liquidity.
     address public constant SEED_HOLDER = 0x000000000000000000000000000000000000dEaD;
-    /// @dev Finalised requests that {addLiquidity} collects by itself.
+    /// @dev Finalised requests that who adds or removes liquidity collects on the way.
     uint256 private constant COLLECTED_ON_THE_WAY = 3;
     /// @dev Bits of the ether in a point.
     uint256 private constant ASSET_BITS = 96;
@@ -219,10 +221,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     {
         _requireInTime(deadline);
         _requireNotPaused();
-        _collect(COLLECTED_ON_THE_WAY);
-        uint256 oldest = _oldestFinalized();
-        if (oldest != 0) revert RequestToCollect(oldest);
-
+        _collectFirst();
         Legs memory legs_ = _legs;
         uint256 sold;
         (liquidity, sold) = _liquidityFor(legs_, msg.value, shares);
@@ -243,6 +242,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         returns (uint256 assets, uint256 shares, uint256 restId, uint256 restShares)
     {
         if (liquidity == 0) revert AmountIsZero();
+        _collectFirst();
         uint256 supply = totalSupply();
         _burn(msg.sender, liquidity);
         Legs memory legs_ = _legs;
@@ -297,6 +297,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         shares = Math.min(Math.min(shares, MAX_REQUEST), Math.min(legs_.shares, _toShares(missing, rate)));
         shares -= shares % GWEI;
         if (shares == 0) revert NothingToReplenish();
+        if (shares < MIN_REQUEST) revert RequestTooSmall(shares, MIN_REQUEST);
         legs_.shares -= uint96(shares); // at most the leg
         legs_.awaited = (legs_.awaited + shares / GWEI).toUint64();
         _legs = legs_;
@@ -511,7 +512,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         IWithdrawalQueue.Request memory request = QUEUE.getRequest(id);
         if (request.finalized) revert RequestFinalized(id);
         shares = request.shares;
-        if (shares < MIN_BOUGHT) revert RequestTooSmall(shares, MIN_BOUGHT);
+        if (shares < MIN_REQUEST) revert RequestTooSmall(shares, MIN_REQUEST);
         if (forEther) {
             (paid,) = _priceOf(shares);
         } else {
@@ -522,7 +523,10 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     }
 
     /// @dev Liquidity for `assets` and `shares` beside `legs_`, rounded down, and the ether that more slETH than the ratio
-    /// counts as sold for. With E, X the pool's legs and e, x what is added (all worth in wei), o the ether and v its price:
+    /// counts as sold for. What is awaited is ether soon, and may be ether in this very transaction: it counts as ether and
+    /// costs as much, else slETH could be put in and requests taken out instead, at any rate and without a fee.
+    ///
+    /// With E, X the pool's ether and slETH and e, x what is added (all worth in wei), o the ether and v its price:
     /// (e + o) / (E - o) = (x - v) / (X + v), so v (E + e) + o (X + x) = x E - e X. The price of a wei is taken from what the
     /// most that o can be would cost, so v is that of the curve or slightly more.
     function _liquidityFor(Legs memory legs_, uint256 assets, uint256 shares)
@@ -530,17 +534,14 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         view
         returns (uint256 liquidity, uint256 sold)
     {
-        Rate memory rate = _rate();
+        (uint256 ether_, uint256 held, uint256 given) = _worths(legs_, shares);
         uint256 supply = totalSupply();
-        uint256 ether_ = legs_.assets;
-        uint256 held = _worthUp(legs_.shares + legs_.awaited * GWEI, rate);
-        uint256 given = _worth(shares, rate);
         if (given * ether_ <= assets * held) {
             return (Math.mulDiv(supply, assets + given, ether_ + held), 0);
         }
         uint256 excess = given * ether_ - assets * held;
         uint256 most = Math.ceilDiv(excess, ether_ + assets + held + given); // <= ether_, which is not 0 here
-        uint256 price = _curve().cost(ether_, most);
+        uint256 price = _curveOver(legs_.assets, ether_).cost(ether_, most);
         uint256 divisor = price * (ether_ + assets) + most * (held + given);
         sold = Math.mulDiv(excess, most, divisor);
         price = Math.mulDiv(excess, price, divisor, Math.Rounding.Ceil);
@@ -560,6 +561,13 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
             _count(id, request.shares, request.assets);
             if (!request.claimed) QUEUE.claim(id); // anybody may have claimed it for the pool
         }
+    }
+
+    /// @dev What was paid is shared as ether, at what was paid for it; only then is all that is awaited alike.
+    function _collectFirst() private {
+        _collect(COLLECTED_ON_THE_WAY);
+        uint256 oldest = _oldestFinalized();
+        if (oldest != 0) revert RequestToCollect(oldest);
     }
 
     /// @dev Adds what request `id` pays to the line and divides it: who has left comes first.
@@ -605,6 +613,22 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         return Curve(terms_.minFee, terms_.maxFee, totalSupply() * terms_.target / 1 ether);
     }
 
+    /// @dev Worth of ether with what is awaited, of the pool's slETH, both rounded up, and of `given`, rounded down.
+    function _worths(Legs memory legs_, uint256 given) private view returns (uint256, uint256, uint256) {
+        Rate memory rate = _rate();
+        uint256 awaited = _worthUp(legs_.awaited * GWEI, rate);
+        return (legs_.assets + awaited, _worthUp(legs_.shares, rate), _worth(given, rate));
+    }
+
+    /// @dev The curve stretched from `assets` over `all`: at `all` it is where it was at `assets`, flat where that is nothing.
+    function _curveOver(uint256 assets, uint256 all) private view returns (Curve memory curve) {
+        curve = _curve();
+        if (assets == all) return curve;
+        uint256 stretched = Math.ceilDiv(curve.target * all, Math.max(assets, 1));
+        if (stretched <= type(uint96).max) curve.target = stretched;
+        else curve.minFee = curve.maxFee;
+    }
+
     function _rate() private view returns (Rate memory) {
         return Rate(VAULT.totalAssets(), VAULT.supply());
     }
@@ -631,6 +655,7 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     }
 
     function _pay(address recipient, uint256 assets) private {
+        if (recipient == address(0)) revert AddressMissing();
         if (!SafeTransferLib.trySafeTransferETH(recipient, assets, gasleft())) {
             revert RecipientRejectedEther(recipient, assets);
         }
