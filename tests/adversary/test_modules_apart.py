@@ -1,0 +1,748 @@
+"""What stands on the core stands apart from it: the same core calls with and without any module calls, in two worlds.
+
+In world B users trade in the instant pool, farm and swap in the basket, and feeds are read. In world A there are none
+of these contracts. What a module does in the core shows in the core's events; in A an ordinary account at the module's
+address does the same, so all books of the core must be equal to the wei. Where A sees nothing of modules at all, those
+that bring the core no ether and take none from it must leave the same rate, and no less to who only holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ape
+import pytest
+from eth_abi import decode
+from eth_utils import keccak, to_checksum_address
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.basket import World as Basket
+from tests.basket import config
+from tests.in_process import Account, Contract, Process, Reverted
+from tests.lst import Foreign
+from tests.pooling import FOREVER, Pool
+from tests.small_core import DAY, ETHER, GWEI, MIN_REQUEST, ZERO, SmallCore
+
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+USERS = 3
+INFINITE = 2**256 - 1
+VAULT_SLOTS = 8
+QUEUE_SLOTS = 4
+WIDE = {"maxRise": 100, "maxFall": 100, "maxAge": 30 * DAY}
+"""Of providers: most of what is drawn keeps them healthy."""
+START_RATE = 1_091_234_567_890_123_457  # of the other token
+
+users = st.integers(0, USERS - 1)
+portions = st.integers(0, 2**16)
+"""Of something there is, in parts of 2^16."""
+amounts = st.one_of(
+    st.integers(1, 10**6), st.builds(lambda tenths, wei: tenths * ETHER // 10 + wei, st.integers(0, 500), portions)
+)
+"""Dust, or up to 50 ether: of a wide range hypothesis would draw small numbers nearly always."""
+
+
+def part(whole: int, portion: int) -> int:
+    return whole * portion // 2**16
+
+
+# --- What a module did in the core ---
+
+
+@dataclass(frozen=True)
+class Did:
+    """One call of the core, as its events tell it."""
+
+    kind: str
+    who: str
+    values: tuple[Any, ...]
+
+
+TOPICS = {
+    keccak(text=signature): name
+    for name, signature in {
+        "Transfer": "Transfer(address,address,uint256)",
+        "Deposit": "Deposit(address,address,uint256,uint256)",
+        "Referred": "Referred(address,address,uint256,uint256)",
+        "Requested": "Requested(uint256,address,address,uint256)",
+        "Claimed": "Claimed(uint256,address,uint256)",
+        "Approval": "Approval(address,address,uint256)",
+    }.items()
+}
+QUIET = {"Approval", "Referred"}
+"""Events that change no book."""
+
+
+def core_calls(core: SmallCore, owners: dict[int, str]) -> list[Did]:
+    """Of the call just made. Any other event of the core is a failure, a report or a payment of requests above all."""
+    found: list[Did] = []
+    for log in core.clock.evm.result.logs:
+        place = to_checksum_address(log.address)
+        if place not in (core.vault.address, core.token.address, core.queue.address):
+            assert place not in (core.gateway.address, core.rewards_vault.address)
+            continue
+        topics, data = log.data
+        name = TOPICS.get(topics[0])
+        assert name is not None, "a module did what no module does"
+        words = [int.from_bytes(word, "big") for word in topics[1:]]
+        people = [to_checksum_address(word[12:]) for word in topics[1:]]
+        if place == core.vault.address and name == "Deposit":
+            found.append(Did("stake", people[0], (people[1], decode(["uint256"], data[:32])[0])))
+        elif place == core.queue.address and name == "Requested":
+            found.append(Did("request", people[1], (people[2], decode(["uint256"], data)[0])))
+        elif place == core.queue.address and name == "Claimed":
+            found.append(Did("claim", owners[words[0]], (words[0], people[1])))
+        elif name == "Transfer" and ZERO not in people[:2] and people[1] != core.queue.address:  # else told above
+            value = words[2] if place == core.queue.address else decode(["uint256"], data)[0]
+            kind = "pass on" if place == core.queue.address else "transfer"
+            found.append(Did(kind, people[0], (people[1], value)))
+        else:
+            assert name in QUIET or name == "Transfer", "a module did what no module does"
+    return found
+
+
+MAY = {
+    "sell": {"transfer"},
+    "sell_for": {"transfer"},
+    "sell_request": {"transfer", "pass on"},
+    "stake_here": {"transfer", "stake"},
+    "add": {"transfer", "claim"},
+    "remove": {"transfer", "claim"},
+    "replenish": {"request"},
+    "collect": {"claim"},
+    "claim_rest": set(),
+    "pay_treasury": {"transfer"},
+    "farm": {"transfer"},
+    "basket": {"transfer"},
+    "fund": {"transfer"},
+    "poke": set(),
+}
+"""What each call of a module may do in the core: what is not here is no less a failure than another rate."""
+
+
+# --- Two worlds ---
+
+
+NUMBERS = (
+    "pooled",
+    "supply",
+    "unvested",
+    "buffer",
+    "outside",
+    "totalAssets",
+    "rate",
+    "referenceTime",
+    "stakeLimit",
+    "slashingPendingUntil",
+    "unrecovered",
+)
+
+
+class CoreAlone:
+    """World A."""
+
+    def __init__(self, project: Any) -> None:
+        self.process = Process()
+        self._calls: dict[tuple[Any, ...], bytes] = {}
+        self.governance, self.fees = self.process.account(0), self.process.account(1)
+        self.users = [self.process.account(i + 2) for i in range(USERS)]
+        self.passive, self.stranger, self.treasury = (self.process.account(i) for i in (20, 21, 22))
+        self.core = SmallCore.deploy(project, self.governance, self.fees, self.process)
+        core = self.core
+        core.vault.setDepositor(self.governance, True, sender=self.governance)
+        for user in self.users:
+            core.stake(user, 500 * ETHER)
+        core.stake(self.passive, 77 * ETHER + 7)
+        core.tip(self.stranger, 31 * ETHER + 7)  # a rate that divides nothing
+        core.earn(20 * ETHER)  # what can be lost
+        core.queue.request(11 * ETHER + 3 * GWEI, self.passive, sender=self.passive)
+
+    def account_at(self, address: str) -> Account:
+        """An ordinary one, with ether enough."""
+        self.process.evm.set_balance(address, 10**30)
+        return Account(self.process, to_checksum_address(address))
+
+    def report(self, gain: int, tips: int) -> None:
+        """Nothing has vested when it returns; gwei and wei."""
+        core = self.core
+        self.process.pass_time(2)
+        report = {
+            "referenceTime": self.process.now - 1,
+            "consensusBalance": core.gained + gain,
+            "provision": 0,
+            "faults": 0,
+            "withdrawn": 0,
+            "deposited": 0,
+            "rewards": tips,
+        }
+        core.vault.report(report, sender=self.governance)
+
+    def look(self, contract: Contract, name: str, *args: Any) -> bytes:
+        """What a view returns, not decoded: this is done a thousand times for each call."""
+        key = (contract.address, name, *args)
+        if key not in self._calls:
+            self._calls[key] = contract.data_of(name, *args)
+        return self.process.send(self.stranger.address, contract.address, self._calls[key], 0, is_static=True)
+
+    def number(self, contract: Contract, name: str, *args: Any) -> int:
+        return int.from_bytes(self.look(contract, name, *args)[:32], "big")
+
+    def requests(self) -> list[bytes]:
+        """Owner, shares, time, worth, finalised, claimed: a word each."""
+        queue = self.core.queue
+        last = self.number(queue, "lastRequestId")
+        return [self.look(queue, "getRequest", number) for number in range(1, last + 1)]
+
+    def owners(self) -> dict[int, str]:
+        """Of all requests; nobody of a claimed one."""
+        return {i: to_checksum_address(request[12:32]) for i, request in enumerate(self.requests(), 1)}
+
+    def books(self) -> dict[str, Any]:
+        """What must be equal whether modules are there or not."""
+        core, evm, number = self.core, self.process.evm, self.number
+        vault, queue = core.vault, core.queue
+        settled = range(1, number(queue, "lastCheckpoint") + 1)
+        held = number(core.token, "balanceOf", self.passive.address)
+        return {name: number(vault, name) for name in NUMBERS} | {
+            "last report": self.look(vault, "lastReport"),
+            "consensus": self.look(vault, "consensus"),
+            "vault's storage": [evm.storage(vault.address, slot) for slot in range(VAULT_SLOTS)],
+            "queue's storage": [evm.storage(queue.address, slot) for slot in range(QUEUE_SLOTS)],
+            "vault's ether": vault.balance,
+            "open shares": number(queue, "openShares"),
+            "last finalised": number(queue, "lastFinalizedId"),
+            "checkpoints": [self.look(queue, "getCheckpoint", i) for i in settled],
+            "requests": [request[32:160] for request in self.requests()],  # but owners, and whether claimed
+            "escrow": number(core.token, "balanceOf", queue.address),
+            "fees": number(core.token, "balanceOf", self.fees.address),
+            "passive holder": held,
+            "passive holder's claim": held * number(vault, "totalAssets") // number(vault, "supply"),
+        }
+
+    def holdings(self, places: list[str]) -> dict[str, Any]:
+        """What is whose."""
+        core = self.core
+        found: dict[str, Any] = {f"slETH of {at}": self.number(core.token, "balanceOf", at) for at in places}
+        return found | {"queue's ether": core.queue.balance, "owners": self.owners()}
+
+
+class WithModules(CoreAlone):
+    """World B: the same core, and all that stands on it."""
+
+    def __init__(self, project: Any) -> None:
+        super().__init__(project)
+        core, governance = self.core, self.governance
+        self.pool = Pool.deploy(project, core, self.treasury)
+        self.farm = governance.deploy(project.Farm)
+        self.basket = governance.deploy(project.LstBasket, core.manager, "Basket", "BASKET", 2)
+        foreign = Foreign(project, governance, core.manager, self.process, WIDE)
+        self.other = foreign.reth(START_RATE)
+        self.provider = foreign.sleth(core)
+        listing = Basket(project, governance, core.manager, self.basket)
+        for token, provider in ((core.token, self.provider), (self.other.token, self.other.provider)):
+            listing.basket.addToken(token, config(provider), sender=governance)
+        weth = governance.deploy(project.WrappedEther)
+        self.feed = governance.deploy(project.RateFeed, core.vault)
+        self.balancer = governance.deploy(project.BalancerRateProvider, core.vault)
+        self.morpho = governance.deploy(project.SlEthMorphoOracle, core.vault)
+        self.view = governance.deploy(project.StakingVaultView, weth, core.vault)
+        self.farmed = [core.token, self.pool.contract, self.basket, self.other.token]
+        for user in self.users:
+            core.queue.setApprovalForAll(self.pool.contract, True, sender=user)
+            self.other.token.mint(user, 10**5 * ETHER, sender=user)
+            for token in self.farmed:
+                for spender in (self.pool.contract, self.farm, self.basket):
+                    token.approve(spender, INFINITE, sender=user)
+
+    @property
+    def modules(self) -> list[str]:
+        return [each.address for each in (self.pool.contract, self.farm, self.basket)]
+
+    def feeds(self) -> dict[str, int]:
+        """What others read of the core."""
+        round_, reading = self.look(self.feed, "latestRoundData"), self.look(self.provider, "reading")
+        return {
+            "feed": int.from_bytes(round_[32:64], "big"),
+            "feed's time": int.from_bytes(round_[96:128], "big"),
+            "pools' rate": self.number(self.balancer, "getRate"),
+            "Morpho's price": self.number(self.morpho, "price"),
+            "view": self.number(self.view, "convertToAssets", ETHER),
+            "view's total": self.number(self.view, "totalAssets"),
+            "provider": int.from_bytes(reading[32:64], "big"),
+            "provider's time": self.number(self.provider, "reportedAt"),
+        }
+
+
+def told(alone: CoreAlone) -> dict[str, int]:
+    """What feeds must say, by the core of the other world."""
+    vault = alone.core.vault
+    rate, time = alone.number(vault, "rate"), alone.number(vault, "referenceTime")
+    return {
+        "feed": rate,
+        "feed's time": time,
+        "pools' rate": rate,
+        "Morpho's price": alone.number(vault, "convertToAssets", 10**36),
+        "view": rate,
+        "view's total": alone.number(vault, "totalAssets"),
+        "provider": rate,
+        "provider's time": time,
+    }
+
+
+def must_agree(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    different = {name: (one[name], other[name]) for name in one if one[name] != other[name]}
+    assert not different, f"differs: {different}"
+
+
+def replay(alone: CoreAlone, did: Did) -> None:
+    """An ordinary account does in world A what was done in the core in world B."""
+    core, who = alone.core, alone.account_at(did.who)
+    to, value = did.values
+    assert did.who != alone.passive.address, "a module touched who only holds"
+    if did.kind == "stake":
+        core.vault.stake(to, 0, ZERO, sender=who, value=value)
+    elif did.kind == "request":
+        core.queue.request(value, to, sender=who)
+    elif did.kind == "claim":
+        core.queue.claim(to, core.queue.findCheckpoint(to), value, sender=who)
+    elif did.kind == "pass on":
+        core.queue.transferFrom(who, to, value, sender=who)
+    else:
+        assert did.kind == "transfer"
+        core.token.transfer(to, value, sender=who)
+
+
+# --- Random lives ---
+
+Drawn = tuple[str, dict[str, Any]]
+ACTIONS: list[st.SearchStrategy[Drawn]] = []
+
+
+def act(weight: int = 1, **drawn: st.SearchStrategy[Any]) -> Callable[[Any], Any]:
+    """One of the things to do, with what is drawn for it. hypothesis' own machines leave out most rules in a run."""
+
+    def kept(method: Any) -> Any:
+        ACTIONS.extend([st.tuples(st.just(method.__name__), st.fixed_dictionaries(drawn))] * weight)
+        return method
+
+    return kept
+
+
+class TwoWorlds:
+    """Core calls are made in both worlds, module calls in one."""
+
+    mirrored = True
+    """Whether A sees what modules do in the core; if not, modules do nothing that moves ether into it or out of it."""
+
+    def __init__(self, project: Any, done: Counter[str], assets: int = 50 * ETHER, shares: int = 50 * ETHER) -> None:
+        self.done = done
+        self.a, self.b = CoreAlone(project), WithModules(project)
+        self.rests: list[int] = []
+        self.add(0, 2 * ETHER + assets, 50 * ETHER + shares)
+        self.basket_add(1, False, 40 * ETHER)
+        self.basket_add(2, True, 40 * ETHER)
+        for user in range(USERS):
+            for _ in range(2):
+                self.request(user, (3 + user) * ETHER)
+            self.add_stream(user, user, 3, ETHER, 3)
+            self.farm_stake(user, user, ETHER, choose=True)
+
+    # --- Both kinds of calls ---
+
+    def core(self, name: str, call: Callable[[CoreAlone], Any]) -> Any:
+        """In both, with the same outcome."""
+        outcomes = []
+        for world in (self.a, self.b):
+            try:
+                outcomes.append((True, call(world)))
+            except Reverted as refusal:
+                outcomes.append((False, refusal.data))
+        assert outcomes[0] == outcomes[1], f"{name} came out differently"
+        if outcomes[0][0]:
+            self.done[name] += 1
+        return outcomes[0][1] if outcomes[0][0] else None
+
+    def module(self, name: str, call: Callable[[], Any], kind: str = "") -> Any:
+        """In B; what it does in the core is done in A by accounts. None where it was refused."""
+        owners = self.b.owners()
+        try:
+            out = call()
+        except Reverted:
+            return None
+        calls = core_calls(self.b.core, owners)
+        assert {did.kind for did in calls} <= MAY[kind or name], f"{name} did {calls}"
+        if self.mirrored:
+            for did in calls:
+                replay(self.a, did)
+        else:
+            assert not {"stake", "request"} & {did.kind for did in calls}, "ether came into the core or will go out"
+        self.done[name] += 1
+        return out if out is not None else True
+
+    def shares_of(self, who: Account) -> int:
+        """Of what both worlds have: without a mirror modules may have taken some."""
+        return min(int(world.core.token.balanceOf(who)) for world in (self.a, self.b))
+
+    def owned_in_both(self, *, finalised: bool) -> list[int]:
+        """Requests that nobody has claimed in either world."""
+        last = int(self.a.core.queue.lastFinalizedId())
+        ids = [i for i, owner in self.a.owners().items() if owner != ZERO and (i <= last) == finalised]
+        return [i for i in ids if self.b.owners()[i] != ZERO]
+
+    # --- Core ---
+
+    @act(user=users, amount=amounts)
+    def stake(self, user: int, amount: int) -> None:
+        self.core("stake", lambda w: w.core.stake(w.users[user], amount))
+
+    @act(user=users, other=users, portion=portions)
+    def transfer(self, user: int, other: int, portion: int) -> None:
+        amount = part(self.shares_of(self.a.users[user]), portion)
+        self.core("transfer", lambda w: w.core.token.transfer(w.users[other], amount, sender=w.users[user]))
+
+    @act(user=users, amount=amounts)
+    def request(self, user: int, amount: int) -> None:
+        if MIN_REQUEST <= amount <= self.shares_of(self.a.users[user]):
+            self.core("request", lambda w: w.core.queue.request(amount, w.users[user], sender=w.users[user]))
+
+    @act(weight=2, count=st.integers(1, 6))
+    def finalize(self, count: int) -> None:
+        queue = self.a.core.queue
+        up_to = min(int(queue.finalizable()), int(queue.lastFinalizedId()) + count)
+        if up_to > queue.lastFinalizedId():
+            self.core("finalize", lambda w: w.core.queue.finalize(up_to, sender=w.stranger))
+
+    @act(choice=portions)
+    def claim(self, choice: int) -> None:
+        """For whoever owns it: anybody may."""
+        if waiting := self.owned_in_both(finalised=True):
+            number = waiting[choice % len(waiting)]
+            self.core("claim", lambda w: w.core.queue.claim(number, sender=w.stranger))
+
+    @act(gain=st.integers(1, 5 * ETHER // GWEI))
+    def earn(self, gain: int) -> None:
+        self.core("earn", lambda w: w.report(gain, 0))
+
+    @act(wei=st.integers(1, 5 * ETHER))
+    def tip(self, wei: int) -> None:
+        def tipped(w: CoreAlone) -> None:
+            w.stranger.transfer(w.core.rewards_vault, wei)
+            w.report(0, wei)
+
+        self.core("tip", tipped)
+
+    @act(portion=portions)
+    def lose(self, portion: int) -> None:
+        gained = int(self.a.core.gained)
+        self.core("lose", lambda w: w.report(-part(gained, portion), 0))
+
+    @act()
+    def touch(self) -> None:
+        self.core("touch", lambda w: w.report(0, 0))
+
+    @act(often=st.integers(0, 3))
+    def note_slashing(self, often: int) -> None:
+        if often == 0:
+            self.core("note", lambda w: w.core.vault.noteSlashing(sender=w.governance))
+
+    @act(seconds=st.one_of(st.integers(1, 4_000), st.integers(1, DAY)))
+    def pass_time(self, seconds: int) -> None:
+        for world in (self.a, self.b):
+            world.process.pass_time(seconds)
+
+    # --- Instant pool ---
+
+    def amount_of(self, token: Contract, user: int, amount: int) -> int:
+        return min(amount, int(token.balanceOf(self.b.users[user])))
+
+    @act(user=users, amount=amounts)
+    def sell(self, user: int, amount: int) -> None:
+        who, pool = self.b.users[user], self.b.pool.contract
+        shares = self.amount_of(self.b.core.token, user, amount)
+        self.module("sell", lambda: pool.sell(shares, 0, who, FOREVER, sender=who))
+
+    @act(user=users, portion=portions)
+    def sell_for(self, user: int, portion: int) -> None:
+        who, pool = self.b.users[user], self.b.pool
+        assets = part(pool.assets, portion)
+        self.module("sell_for", lambda: pool.contract.sellFor(assets, INFINITE, who, FOREVER, sender=who))
+
+    @act(weight=3, choice=portions, for_ether=st.booleans(), sent=st.booleans())
+    def sell_request(self, choice: int, for_ether: bool, sent: bool) -> None:
+        pool, queue, owners = self.b.pool.contract, self.b.core.queue, self.b.owners()
+        people = {each.address: each for each in self.b.users}
+        mine = [i for i in self.owned_in_both(finalised=False) if owners[i] in people]
+        if not mine:
+            return
+        number = mine[choice % len(mine)]
+        who = people[owners[number]]
+
+        def send() -> None:
+            data = bytes(31) + bytes([for_ether]) + bytes(32) + bytes.fromhex(who.address[2:]).rjust(32, b"\0")
+            queue.safeTransferFrom(who, pool, number, data + FOREVER.to_bytes(32, "big"), sender=who)
+
+        def offer() -> None:
+            pool.sellRequest(number, for_ether, 0, who, FOREVER, sender=who)
+
+        self.module("sell_request", send if sent else offer)
+
+    @act(user=users, amount=amounts)
+    def stake_here(self, user: int, amount: int) -> None:
+        who, pool = self.b.users[user], self.b.pool
+        if not self.mirrored:
+            amount = min(amount, self.b.core.worth(pool.shares))  # what the pool has reaches for it
+        self.module("stake_here", lambda: pool.contract.stake(who, 0, ZERO, sender=who, value=amount))
+
+    @act(user=users, assets=st.one_of(st.just(0), amounts), shares=st.one_of(st.just(0), amounts))
+    def add(self, user: int, assets: int, shares: int) -> None:
+        who, pool = self.b.users[user], self.b.pool.contract
+        shares = self.amount_of(self.b.core.token, user, shares)
+        self.module("add", lambda: pool.addLiquidity(shares, 0, who, FOREVER, sender=who, value=assets))
+
+    @act(user=users, portion=portions)
+    def remove(self, user: int, portion: int) -> None:
+        who, pool = self.b.users[user], self.b.pool.contract
+        liquidity = part(int(pool.balanceOf(who)), portion)
+        got = self.module("remove", lambda: pool.removeLiquidity(liquidity, 0, 0, who, sender=who))
+        if got and got[3]:
+            self.rests.append(got[2])
+
+    @act(weight=2, amount=amounts)
+    def replenish(self, amount: int) -> None:
+        """Opens a request, which takes ether out of the core once it is paid."""
+        if self.mirrored:
+            self.module("replenish", lambda: self.b.pool.contract.replenish(amount, sender=self.b.stranger))
+
+    @act(limit=st.integers(1, 5))
+    def collect(self, limit: int) -> None:
+        self.module("collect", lambda: self.b.pool.contract.collect(limit, sender=self.b.stranger))
+
+    @act(choice=portions)
+    def claim_rest(self, choice: int) -> None:
+        if not self.rests:
+            return
+        number, pool = self.rests[choice % len(self.rests)], self.b.pool.contract
+        owner = to_checksum_address(pool.restOf(number)[0])
+        paid = self.module("claim_rest", lambda: pool.claimRest(number, owner, sender=self.b.stranger))
+        if paid:
+            self.rests.remove(number)
+            self.rests += [paid[1]] if paid[1] else []
+
+    @act()
+    def pay_treasury(self) -> None:
+        self.module("pay_treasury", lambda: self.b.pool.contract.payTreasury(sender=self.b.stranger))
+
+    # --- Farm ---
+
+    @act(user=users, stake=st.integers(0, 3), reward=st.integers(0, 3), amount=amounts, days=st.integers(1, 5))
+    def add_stream(self, user: int, stake: int, reward: int, amount: int, days: int) -> None:
+        b, who = self.b, self.b.users[user]
+        start = b.process.now
+        amount = self.amount_of(b.farmed[reward], user, amount)
+        args = (b.farmed[stake], b.farmed[reward], amount, start, start + days * DAY)
+        self.module("add stream", lambda: b.farm.addStream(*args, sender=who), "farm")
+
+    @act(weight=2, user=users, which=st.integers(0, 3), amount=amounts, choose=st.booleans())
+    def farm_stake(self, user: int, which: int, amount: int, choose: bool) -> None:
+        b, who = self.b, self.b.users[user]
+        token = b.farmed[which]
+        amount = self.amount_of(token, user, amount)
+        ids = []
+        for number in range(1, int(b.farm.lastStreamId()) + 1):
+            stream = b.farm.stream(number)
+            fits = to_checksum_address(stream[0]) == token.address and b.process.now < stream[5]
+            if choose and fits and number not in b.farm.streamsOf(token, who):
+                ids.append(number)
+        self.module("farm", lambda: b.farm.stake(token, amount, who, ids[:2], sender=who))
+
+    @act(weight=2, user=users, which=st.integers(0, 3), portion=portions)
+    def farm_unstake(self, user: int, which: int, portion: int) -> None:
+        b, who = self.b, self.b.users[user]
+        amount = part(int(b.farm.stakeOf(b.farmed[which], who)), portion)
+        self.module("unstake", lambda: b.farm.unstake(b.farmed[which], amount, who, sender=who), "farm")
+
+    @act(user=users, which=st.integers(0, 3), emergency=st.booleans())
+    def farm_exit(self, user: int, which: int, emergency: bool) -> None:
+        b, who = self.b, self.b.users[user]
+        leave = b.farm.emergencyExit if emergency else b.farm.exit
+        self.module("exit", lambda: leave(b.farmed[which], who, sender=who), "farm")
+
+    @act(weight=2, user=users)
+    def farm_claim(self, user: int) -> None:
+        b, who = self.b, self.b.users[user]
+        ids = list(range(1, int(b.farm.lastStreamId()) + 1))
+        if any(b.farm.earned(number, who) for number in ids):
+            self.module("farm claim", lambda: b.farm.claim(ids, who, sender=who), "farm")
+
+    # --- Basket ---
+
+    @act(weight=3, user=users, turned=st.booleans(), amount=amounts, exact_out=st.booleans())
+    def swap(self, user: int, turned: bool, amount: int, exact_out: bool) -> None:
+        b, who = self.b, self.b.users[user]
+        given, taken = (b.other.token, b.core.token) if turned else (b.core.token, b.other.token)
+        if exact_out:
+            args = (given, taken, amount, INFINITE, who, FOREVER)
+            self.module("swap out", lambda: b.basket.swapExactOut(*args, sender=who), "basket")
+        else:
+            args = (given, taken, self.amount_of(given, user, amount), 0, who, FOREVER)
+            self.module("swap in", lambda: b.basket.swapExactIn(*args, sender=who), "basket")
+
+    @act(user=users, other=st.booleans(), amount=amounts)
+    def basket_add(self, user: int, other: bool, amount: int) -> None:
+        b, who = self.b, self.b.users[user]
+        token = b.other.token if other else b.core.token
+        amount = self.amount_of(token, user, amount)
+        self.module("basket add", lambda: b.basket.addLiquidity(token, amount, 0, who, sender=who), "basket")
+
+    @act(user=users, other=st.booleans(), portion=portions)
+    def basket_remove(self, user: int, other: bool, portion: int) -> None:
+        b, who = self.b, self.b.users[user]
+        lp = part(int(b.basket.balanceOf(who)), portion)
+        token = b.other.token if other else b.core.token
+        self.module("basket remove", lambda: b.basket.removeLiquidity(lp, token, 0, who, sender=who), "basket")
+
+    @act(user=users, portion=portions)
+    def basket_remove_all(self, user: int, portion: int) -> None:
+        b, who = self.b, self.b.users[user]
+        lp = part(int(b.basket.balanceOf(who)), portion)
+        self.module("basket remove all", lambda: b.basket.removeAll(lp, [0, 0], who, sender=who), "basket")
+
+    @act(user=users, amount=st.integers(1, ETHER))
+    def fund(self, user: int, amount: int) -> None:
+        b, who = self.b, self.b.users[user]
+        self.module("fund", lambda: b.basket.fund(b.core.token, amount, sender=who))
+
+    @act(rise=st.integers(0, 10**14))
+    def poke(self, rise: int) -> None:
+        """The other token earns and reports; providers record, the basket looks at all of them."""
+        b = self.b
+        b.other.set_rate(b.other.provider.reading()[1] + rise)
+        b.other.report()
+        for provider in (b.provider, b.other.provider):
+            self.module("poke", lambda provider=provider: provider.poke(sender=b.stranger))
+        self.module("sync", lambda: b.basket.sync(sender=b.stranger), "poke")
+
+    # --- What must hold ---
+
+    def check(self) -> None:
+        a, b = self.a, self.b
+        must_agree(a.books(), b.books())
+        must_agree(told(a), b.feeds())
+        if self.mirrored:
+            places = [each.address for each in (*a.users, a.treasury, a.stranger)] + b.modules
+            must_agree(a.holdings(places), b.holdings(places))
+
+
+class ModulesAlone(TwoWorlds):
+    """World A sees nothing of what modules do."""
+
+    mirrored = False
+
+
+def play(kind: type[TwoWorlds], project: Any) -> Counter[str]:
+    """Random lives, and what came to pass in them."""
+    done: Counter[str] = Counter()
+    plans = st.lists(st.one_of(ACTIONS), min_size=40, max_size=120)
+
+    @settings(max_examples=1_000 if DEEP else 16, suppress_health_check=list(HealthCheck))
+    @given(assets=amounts, shares=amounts, plan=plans)
+    def live(assets: int, shares: int, plan: list[Drawn]) -> None:
+        worlds = kind(project, done, assets, shares)
+        worlds.check()
+        for name, drawn in plan:
+            getattr(worlds, name)(**drawn)
+            worlds.check()
+
+    live()
+    return done
+
+
+ALWAYS = {"sell", "sell_for", "sell_request", "add", "remove", "pay_treasury", "farm", "farm claim", "exit", "swap in"}
+ALWAYS |= {"stake", "request", "finalize", "claim", "earn", "tip", "lose", "note", "basket add", "basket remove all"}
+ALWAYS |= {"stake_here", "swap out", "unstake", "add stream", "basket remove", "poke", "collect"}
+
+
+def test_H3_no_module_call_moves_the_core():
+    """W4: every book of the core, and what each account has in it, to the wei."""
+    done = play(TwoWorlds, ape.project)
+    assert done.keys() >= ALWAYS | {"replenish"}, f"too little came to pass: {done}"
+
+
+def test_H3_who_only_holds_has_no_less_for_what_is_done_in_modules():
+    """W4: modules that bring the core no ether and take none from it might as well not be there. It is what A's holder has,
+    to the wei."""
+    done = play(ModulesAlone, ape.project)
+    assert done.keys() >= ALWAYS, f"too little came to pass: {done}"
+
+
+# --- That the comparison bites ---
+
+
+def burn_through_the_queue(b: WithModules) -> None:
+    """As a module would that a holder trusted with its slETH."""
+    module = b.users[0]
+    b.core.token.approve(module, INFINITE, sender=b.passive)
+    b.core.token.transferFrom(b.passive, module, ETHER, sender=module)
+    b.core.queue.request(ETHER, module, sender=module)
+    b.core.touch()
+    b.core.queue.finalize(b.core.queue.lastRequestId(), sender=module)
+
+
+def take_a_wei(b: WithModules) -> None:
+    b.core.token.approve(b.users[0], 1, sender=b.passive)
+    b.core.token.transferFrom(b.passive, b.users[1], 1, sender=b.users[0])
+
+
+def spoil_a_word(b: WithModules) -> None:
+    """A wei more that is pooled."""
+    word = b.process.evm.storage(b.core.vault.address, 1)
+    b.process.evm.insert_account_storage(b.core.vault.address, 1, word + 1)
+
+
+@pytest.mark.parametrize(
+    ("deed", "book"),
+    [
+        (burn_through_the_queue, "supply"),
+        (take_a_wei, "passive holder"),
+        (spoil_a_word, "vault's storage"),
+        (lambda b: b.core.stake(b.users[0], 1_000), "pooled"),
+        (lambda b: b.core.queue.request(MIN_REQUEST, b.users[0], sender=b.users[0]), "open shares"),
+        (lambda b: b.report(0, 0), "referenceTime"),
+        (lambda b: b.report(1, 0), "unvested"),
+        (lambda b: b.report(-1, 0), "rate"),
+        (lambda b: b.core.vault.noteSlashing(sender=b.governance), "slashingPendingUntil"),
+    ],
+)
+def test_the_comparison_sees(deed, book):
+    a, b = CoreAlone(ape.project), WithModules(ape.project)
+    must_agree(a.books(), b.books())
+    must_agree(told(a), b.feeds())
+    deed(b)
+    with pytest.raises(AssertionError, match=f"differs: .*{book}'?\"?: "):
+        must_agree(a.books(), b.books())
+
+
+class Trespassing(TwoWorlds):
+    """A pool that stakes where it should sell."""
+
+    def sell(self, user: int, amount: int) -> None:
+        who, pool = self.b.users[user], self.b.pool.contract
+        self.module("sell", lambda: pool.stake(who, 0, ZERO, sender=who, value=amount))
+
+
+def test_a_call_of_the_core_that_no_module_makes_is_seen():
+    worlds = Trespassing(ape.project, Counter())
+    with pytest.raises(AssertionError, match=r"sell did .*stake"):
+        worlds.sell(0, 200 * ETHER)
+
+
+def test_a_module_that_touches_who_only_holds_is_seen():
+    """Whatever its calls are allowed to do."""
+    worlds = TwoWorlds(ape.project, Counter())
+    with pytest.raises(AssertionError, match="a module touched who only holds"):
+        worlds.module("sell", lambda: take_a_wei(worlds.b))
