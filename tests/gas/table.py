@@ -62,6 +62,10 @@ ROWS = (
     Row("farm: claim one token, first", 80_000),
     Row("farm: claim one token, repeat", 75_000),
     Row("farm: exit", 100_000),
+    Row("basket: swap into slETH", 120_000),
+    Row("basket: swap out of slETH", 120_000),
+    Row("basket: add one token", 180_000),
+    Row("basket: remove all", 150_000),
     Row("deploy everything", 25_000_000, {"Lido": 163_183_896}),
 )
 
