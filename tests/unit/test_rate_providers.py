@@ -322,6 +322,22 @@ def test_a_rise_within_the_bound_is_let_through_and_one_wei_more_is_not(process,
     assert_sick(cbeth, Health.ROSE)
 
 
+def test_D11_whoever_pokes_each_day_lets_no_more_through_than_a_rise_a_day(process, cbeth, governance):
+    record_now(cbeth, governance)
+    rate = RATE
+    for _ in range(10):
+        process.pass_time(DAY)
+        low, high = rate, 2 * rate  # the most that is healthy now
+        while high - low > 1:
+            middle = (low + high) // 2
+            cbeth.set_rate(middle)
+            low, high = (middle, high) if cbeth.provider.health() == Health.HEALTHY else (low, middle)
+        cbeth.set_rate(low)
+        assert cbeth.provider.poke(sender=governance).return_value == Health.HEALTHY
+        rate = low
+    assert rate <= RATE * (BPS + 20) ** 10 // BPS**10
+
+
 def test_however_long_nobody_records_a_week_of_rise_is_the_most(process, tokens):
     lst = tokens["rETH"]
     process.pass_time(90 * DAY)
