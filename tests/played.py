@@ -100,11 +100,15 @@ class Played(Process):
 
     def __init__(self) -> None:
         super().__init__()
-        self.events: dict[bytes, Any] = {}
+        self.events: dict[
+            tuple[bytes, int], Any
+        ] = {}  # by what is signed and how many topics: ERC-20 and ERC-721 differ
 
     def deploy(self, container: Any, *args: Any, sender: Account, value: int = 0) -> PlayedContract:
         contract = super().deploy(container, *args, sender=sender, value=value)
-        self.events |= {keccak(text=event.selector): event for event in contract.contract_type.events}
+        for event in contract.contract_type.events:
+            topics = 1 + sum(bool(i.indexed) for i in event.inputs)
+            self.events[keccak(text=event.selector), topics] = event
         return PlayedContract(self, contract.address, contract.contract_type)
 
     def play(self, to: str, method: MethodABI, data: bytes, sender: Any, value: int, gas: int | None) -> Any:
@@ -138,7 +142,7 @@ class Played(Process):
 
     def _event(self, log: Any) -> Event:
         topics = [bytes.fromhex(t.removeprefix("0x")) if isinstance(t, str) else bytes(t) for t in log.topics]
-        abi = self.events[topics[0]]
+        abi = self.events[topics[0], len(topics)]
         indexed = [i for i in abi.inputs if i.indexed]
         plain = [i for i in abi.inputs if not i.indexed]
         values = {i.name: _told(i, decode([_signature(i)], t)[0]) for i, t in zip(indexed, topics[1:], strict=True)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from tests.basket import FOREVER, LP_FEE, World, config
 from tests.in_process import Process, Reverted
 from tests.small_core import ETHER
 
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 BPS = 10_000
 GIVEN = 20 * ETHER
 REPORT = 4  # bps
@@ -51,6 +54,16 @@ class Siege:
     def add(self, letter: str, amount: int, who: Any = None) -> int:
         who = who or self.attacker
         return int(self.basket.addLiquidity(self.token(letter), amount, 0, who, sender=who))
+
+    def remove(self, letter: str, lp: int) -> None:
+        self.basket.removeLiquidity(lp, self.token(letter), 0, self.attacker, sender=self.attacker)
+
+    def there(self, letter: str) -> int:
+        """Of a token, the shares' and the pot's."""
+        return self.held(letter) + self.pot(letter)
+
+    def pots(self) -> int:
+        return sum(self.pot(x) for x in "AB")
 
     def leave(self, lp: int) -> None:
         self.basket.removeAll(lp, [0, 0], self.attacker, sender=self.attacker)
@@ -124,3 +137,42 @@ def test_nobody_keeps_a_token_from_being_removed_by_funding_it(project):
     with pytest.raises(Reverted):
         siege.basket.fund(siege.token("B"), 1, sender=siege.attacker)
     siege.basket.removeToken(siege.token("B"), sender=siege.governance)
+
+
+FEES = [(0, 0), (50, -50), (100, -100), (30, -20), (100, -40), (0, 70), (5, 5)]
+
+
+@pytest.mark.parametrize("seed", range(400 if DEEP else 20))
+def test_I2_the_pot_pays_for_what_leaves_and_for_nothing_else(project, seed):
+    """Random calls of who owns nearly all shares: all in all they gain at most `-outFee` of what has left of a token,
+    however it went out and came in."""
+    draw = random.Random(seed)  # noqa: S311 - nothing is secret
+    fees = {letter: draw.choice(FEES) for letter in "AB"}
+    siege = Siege(project, **{x: {"inFee": f, "outFee": g} for x, (f, g) in fees.items()})
+    siege.basket.setLpFee(draw.choice((1, 2)), sender=siege.governance)
+    for letter in "AB":
+        siege.fund(letter, 100 * GIVEN)
+    start = {x: siege.there(x) for x in "AB"}
+    pots, before = siege.pots(), siege.wealth()
+    shares = [siege.add(x, 100_000 * ETHER) for x in "AB"]
+    for _ in range(40):
+        way = draw.choice(("swap", "swap", "add", "all", "one"))
+        given, taken = draw.sample("AB", 2)
+        try:
+            if way == "swap":
+                amount = siege.held(taken) * draw.randrange(1, 99) // 100
+                siege.swap(given, taken, draw.choice((amount, 10**6, 1)))
+            elif way == "add":
+                shares.append(siege.add(given, draw.randrange(10**4, 50_000 * ETHER)))
+            elif shares and way == "all":
+                siege.leave(shares.pop(draw.randrange(len(shares))))
+            elif shares:
+                lp = shares.pop()
+                siege.remove(given, lp)
+        except Reverted:
+            if way == "one":
+                shares.append(lp)
+    for lp in shares:
+        siege.leave(lp)
+    due = sum(max(0, -fees[x][1]) * (start[x] - siege.there(x)) for x in "AB") // BPS
+    assert siege.wealth() - before <= max(0, min(due, pots))
