@@ -674,8 +674,7 @@ def test_H3_no_module_call_moves_the_core():
 
 
 def test_H3_who_only_holds_has_no_less_for_what_is_done_in_modules():
-    """W4: modules that bring the core no ether and take none from it might as well not be there. It is what A's holder has,
-    to the wei."""
+    """W4: modules that bring the core no ether and take none from it might as well not be there, to the wei."""
     done = play(ModulesAlone, ape.project)
     assert done.keys() >= ALWAYS, f"too little came to pass: {done}"
 
