@@ -130,12 +130,15 @@ class Chain:
         self.reader = reader
         self.packages = packages
         self.artifacts = artifacts
+        self._own: dict[str, str] = {}
+        """Names of this project's contracts by address."""
 
     def at(self, address: str, abi: Abi) -> Contract:
         return Contract(self, to_checksum_address(address), abi)
 
     def own(self, name: str, address: str) -> Contract:
         """A contract of this project."""
+        self._own[to_checksum_address(address)] = name
         return self.at(address, self.artifacts[name].abi)
 
     def token(self, address: str) -> Contract:
@@ -171,7 +174,7 @@ class Chain:
         try:
             return self.reader.call(to, data, sender=sender, value=value)
         except Reverted as revert:
-            raise MarketError(self.reason(revert)) from revert
+            raise MarketError(self.reason(revert, to)) from revert
 
     def send(self, sender: Sender, to: str, data: bytes, value: int) -> Receipt:
         self.call(to, data, sender=sender.address, value=value)
@@ -215,10 +218,10 @@ class Chain:
     def balance(self, token: str, account: str) -> int:
         return int(self.token(token).read("balanceOf", account))
 
-    def reason(self, revert: Reverted) -> str:
+    def reason(self, revert: Reverted, called: str | None = None) -> str:
         """In words: the string of a `require`, a number of Aave's explained, or a custom error of this project."""
         if revert.data[:4] != _ERROR_STRING:
-            return explain(revert, self.artifacts)
+            return explain(revert, self.artifacts, self._own.get(called or ""))
         try:
             (text,) = decode(["string"], revert.data[4:])
         except DecodingError:
