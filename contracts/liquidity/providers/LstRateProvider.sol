@@ -271,7 +271,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         unchecked {
             // rates are below 2^96, records of the past, RISE and FALL at most BPS / 100
             if (low * BPS < state.low * (BPS - FALL)) return Health.Fell;
-            uint256 days_ = Math.min((block.timestamp - state.recordedAt) / 1 days + 1, MAX_DAYS);
+            uint256 days_ = Math.max(1, Math.min((block.timestamp - state.recordedAt) / 1 days, MAX_DAYS));
             if (high * BPS > state.high * (BPS + RISE * days_)) return Health.Rose;
         }
         reason = _condition();
