@@ -402,7 +402,7 @@ contract InstantPoolHandler is Deployment {
     }
 
     function noteSlashing(uint256 rare) external ofCore {
-        if (rare % 4 != 0) return;
+        if (rare % 2 != 0) return;
         vm.prank(prover);
         vault.noteSlashing();
         ++done[Action.Slashing];
