@@ -9,7 +9,7 @@ ARGS ?=
 NETWORK ?= ethereum:local:foundry
 IN = source tools/env.sh;
 
-.PHONY: help setup .ready compile demo demo-days test test-deep mutate lint fmt bench bench-report bench-devnet shell console chain devnet lock clean distclean
+.PHONY: help setup .ready compile demo demo-days stress test test-deep mutate lint fmt bench curve bench-report bench-devnet shell console chain devnet lock clean distclean
 
 help: ## show this list
 	@echo "Sluice. Needs Python 3.11 or 3.12, make and git; everything else is set up inside this folder."
@@ -53,6 +53,12 @@ lint: .ready ## ruff, mypy --strict, tsc over the devnet's JSDoc, forge fmt, sol
 
 fmt: .ready ## format Python and Solidity
 	@$(IN) ruff check --fix-only --quiet .; ruff format .; forge fmt
+
+curve: .ready ## docs/exit-curve.svg, read from the instant pool's contract
+	@$(IN) python -m tools.plot_curve
+
+stress: .ready ## 40% of all slETH leaves within a week; ARGS="--scenario calm"
+	@$(IN) ape run stress $(ARGS)
 
 bench-report: .ready ## CPU and memory of a report from a state of a million validators
 	@$(IN) python -m tools.bench_report $(ARGS)

@@ -19,6 +19,10 @@ LENT = 1_000 * 10**18
 """Wei that the local deployer lends on Aave, so that there is something to borrow."""
 
 
+def chain_of(session: Session) -> Chain:
+    return Chain(session.reader, ROOT / "node_modules", session.artifacts)
+
+
 def open_markets(provider: ProviderAPI, session: Session, *, yes: bool) -> Markets:
     """Uniswap v3 and Aave v3 with slETH in them."""
     if not session.params.local:
@@ -26,7 +30,7 @@ def open_markets(provider: ProviderAPI, session: Session, *, yes: bool) -> Marke
             "This puts Uniswap and Aave on a local chain, to try things out. On a public network both are there "
             "already: use them through their own pages."
         )
-    chain = Chain(session.reader, ROOT / "node_modules", session.artifacts)
+    chain = chain_of(session)
     path = record_path(session.registry_path)
     if found := Markets.find(chain, session.registry, path):
         return found

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import ape
 import click
+from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from rich.console import Console
 from web3.exceptions import Web3Exception
@@ -34,6 +36,9 @@ PARAMS = ROOT / "deployments" / "params"
 REGISTRIES = ROOT / "deployments" / "artifacts"
 
 GAS_MARGIN = 100_000
+
+PATIENCE = 30 * 60
+"""Seconds in which what was shown has to be mined."""
 
 console = Console(soft_wrap=True)
 
@@ -79,6 +84,22 @@ class ApeSender:
             raise ChainError(f"the node refuses the transaction: {error}") from error
         return wait_for_receipt(self._web3, "0x" + bytes(tx_hash).hex(), self._timeout)
 
+    def sign(self, message: dict[str, Any]) -> bytes | None:
+        """An EIP-712 message: r, s, v. None where the account does not sign messages."""
+        signature = self._account.sign_message(encode_typed_data(full_message=message))
+        if signature is None:
+            return None
+        # ape strips leading zeros
+        return bytes(signature.r).rjust(32, b"\0") + bytes(signature.s).rjust(32, b"\0") + bytes([signature.v])
+
+    def next_time(self) -> int:
+        """Of the block that is being built: a local chain that was idle jumps to it, in seconds."""
+        eth = self._web3.eth
+        try:
+            return eth.get_block("pending")["timestamp"]
+        except Web3Exception:  # not every node builds blocks
+            return eth.get_block("latest")["timestamp"]
+
 
 @dataclass(frozen=True)
 class Session:
@@ -118,8 +139,9 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+@cache
 def compiled() -> dict[str, Artifact]:
-    """The project's contracts; ape compiles what has changed."""
+    """The project's contracts; ape compiles what has changed, once a process."""
     ape.project.load_contracts()
     return load_artifacts(Path(ape.project.manifest_path))
 
@@ -142,6 +164,13 @@ def registry_path(provider: ProviderAPI, params: Params, given: Path | None) -> 
     return given or REGISTRIES / f"{params.network}{'-ended' if started_by_ape(provider) else ''}.json"
 
 
+def reader_of(web3: Web3) -> Web3Reader:
+    """anvil builds no block while nobody sends, so the newest may be of yesterday. What is earned or vested by now is
+    seen from the one being built.
+    """
+    return Web3Reader(web3, "pending" if web3.client_version.startswith("anvil") else "latest")
+
+
 def open_session(
     provider: ProviderAPI, params_path: Path, registry: Path | None, account: AccountAPI | None, index: int
 ) -> Session:
@@ -152,7 +181,7 @@ def open_session(
             "ape has started this chain and ends it with this command, so nothing is deployed on it. "
             "Use `make chain` in another terminal and --network http://127.0.0.1:8545"
         )
-    reader = Web3Reader(cast("Any", provider).web3)
+    reader = reader_of(cast("Any", provider).web3)
     path = registry_path(provider, params, registry)
     recorded = Registry.read(path)
     require_chain(params, recorded, reader)

@@ -38,6 +38,18 @@ def show(live: Live, console: Console) -> None:
         cells = (staker.staked, staker.claimed, left, staker.claimed + left - staker.staked)
         table.add_row(name, *(f"{cell / ETHER:,.6f}" for cell in cells))
     console.print(table)
+    table = Table(title="What other holders earned, and from what (ether)")
+    for column in ("who", "did", "put in", "staking", "fees", "farm", "interest", "trading", "gain"):
+        table.add_column(column, justify="left" if column in ("who", "did") else "right")
+    for row in live.holders.earned():
+        cells = (row.staking, row.fees, row.farm, row.interest, row.trading, row.gain)
+        table.add_row(
+            row.name,
+            row.did,
+            f"{row.put_in / ETHER:,.0f}",
+            *(f"{cell / ETHER:+,.6f}" if cell else "" for cell in cells),
+        )
+    console.print(table)
     if live.slashed_rate:
         before, after = live.slashed_rate
         console.print(f"the report of the slashing moved the rate from {before / ETHER:.9f} to {after / ETHER:.9f}")
@@ -63,7 +75,7 @@ def cli(out: Path) -> None:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder,
-            open_live(params, artifacts, Path(folder)) as (live, result),
+            open_live(params, artifacts, Path(folder), ROOT / "node_modules") as (live, result),
         ):
             console.print(
                 f"execution and consensus node run; {len(result.plan.steps)} steps deployed and verified, "

@@ -15,7 +15,6 @@ from eth_utils.crypto import keccak
 
 from sluice.deploy.abi import Abi, canonical_type, decode_items, decode_result, encode_call, function
 from sluice.deploy.chain import Reverted
-from sluice.units import WEI_PER_ETHER
 
 if TYPE_CHECKING:
     from sluice.deploy.artifacts import Artifact
@@ -29,7 +28,24 @@ NEXT_STEPS = {
     "StakingIsPaused": "Staking is paused; it goes on by itself at that time. Withdrawals work.",
     "StakeBelowMinimum": "Stake at least the minimum (wei).",
     "StakeAboveLimit": "Stake less, or wait: the limit comes back with time.",
-    "SharesBelowMinimum": "The rate has risen since; try again.",
+    "SharesBelowMinimum": "The rate or the pool has moved since; try again.",
+    "AssetsBelowMinimum": "The pool has moved since; try again.",
+    "LiquidityBelowMinimum": "The pool has moved since; try again.",
+    "PoolIsPaused": "The pool is paused; it goes on by itself at that time. The queue works: `ape run request`.",
+    "SlashingPending": "A proven slashing is not in the rate yet: wait for the next report, or `ape run request`.",
+    "RateTooOld": "The pool sells no ether at a rate that old: wait for a report, or `ape run request`.",
+    "EtherTooLow": "The pool has less ether than that: sell less, or `ape run request`.",
+    "SharesTooLow": "The pool has less slETH than that.",
+    "AmountIsZero": "It is too little to count: give more.",
+    "RequestFinalized": "Its ether is there already: `ape run claim`.",
+    "RequestTooSmall": "The pool buys requests of at least the minimum (wei of slETH); this one waits in the queue.",
+    "RequestToCollect": "Requests of the pool were paid and are not counted yet; run the command again.",
+    "StreamUnknown": "`ape run farm` lists the streams.",
+    "StreamOver": "It pays nobody any more: `ape run farm` lists those that do.",
+    "StreamEnabled": "The stake counts for it already.",
+    "StreamOfAnotherToken": "It is for another token: see --token.",
+    "TransferFailed": "The token refuses; other streams go without it: choose them with --stream.",
+    "TooManyStreams": "A stake counts for that many at once: choose with --stream.",
     "RequestBelowMinimum": "Ask for at least the minimum (wei of slETH).",
     "ERC20InsufficientBalance": "The account holds less slETH than that: `ape run status --account ...` shows it.",
     "RequestNotFinalized": "Ether is not set aside yet: wait for a report, then `ape run claim --finalize`.",
@@ -231,17 +247,19 @@ class Client:
         try:
             return self._reader.call(call.to, call.data, sender=sender, value=call.value)
         except Reverted as revert:
-            raise ActionError(self.explain(revert)) from revert
+            raise ActionError(self.explain(revert, call.to)) from revert
 
-    def explain(self, revert: Reverted) -> str:
-        return explain(revert, self._artifacts)
+    def explain(self, revert: Reverted, called: str = "") -> str:
+        """In the words of the contract that was called, where another has the same error with other names in it."""
+        named = (name for name, each in self._registry.contracts.items() if each.address.lower() == called.lower())
+        return explain(revert, self._artifacts, next((PROXIED.get(name, name) for name in named), None))
 
 
-def explain(revert: Reverted, artifacts: Mapping[str, Artifact]) -> str:
+def explain(revert: Reverted, artifacts: Mapping[str, Artifact], first: str | None = None) -> str:
     """`StakeBelowMinimum(given=1, minimum=1000): Stake at least ...`."""
     if not revert.data:
         return f"The call fails without a reason ({revert})."
-    for artifact in artifacts.values():
+    for artifact in sorted(artifacts.values(), key=lambda each: each.name != first):
         for entry in artifact.abi:
             if entry["type"] == "error" and _error_selector(entry) == revert.data[:4]:
                 return _describe(entry, revert.data[4:])
@@ -264,19 +282,19 @@ def _describe(entry: Mapping[str, Any], data: bytes) -> str:
     return f"{text}: {hint}" if hint else text
 
 
-def parse_ether(text: str, what: str = "amount") -> int:
-    """`"1.5"` -> wei; exact."""
+def parse_ether(text: str, what: str = "amount", decimals: int = 18) -> int:
+    """`"1.5"` -> wei; exact. Of a token with other decimals: its least unit."""
     try:
         amount = Decimal(text.replace("_", ""))
     except ArithmeticError as error:
         raise ActionError(f"{what} {text!r} is not a number, for example 1.5") from error
-    wei = amount * WEI_PER_ETHER
+    wei = amount * 10**decimals
     if not amount.is_finite() or amount <= 0 or wei != int(wei):
-        raise ActionError(f"{what} {text!r} must be above zero and have at most 18 decimals")
+        raise ActionError(f"{what} {text!r} must be above zero and have at most {decimals} decimals")
     return int(wei)
 
 
-def format_ether(wei: int, places: int = 6) -> str:
+def format_ether(wei: int, places: int = 6, decimals: int = 18) -> str:
     """Rounded down, so that nobody is told more than there is."""
     unit = Decimal(1).scaleb(-places)
-    return f"{(Decimal(wei) / WEI_PER_ETHER).quantize(unit, rounding=ROUND_DOWN):,f}"
+    return f"{Decimal(wei).scaleb(-decimals).quantize(unit, rounding=ROUND_DOWN):,f}"

@@ -209,11 +209,17 @@ class Model:
             value = ceil(Fraction(value * BPS, BPS - fee))
         return ceil(Fraction(value * ETHER, source.low)), bonus
 
+    def _give_back(self, token: ModelToken, amount: int, fee: int) -> int:
+        """Of what comes in, what a bonus took when it went out."""
+        back = floor(Fraction(amount * min(-token.out_fee, fee), BPS)) if token.out_fee < 0 < fee else 0
+        token.incentive += back
+        return back
+
     def _swap(self, given: str, taken: str, amount_in: int, amount_out: int, bonus: int) -> None:
         source, target = self.tokens[given], self.tokens[taken]
         target.incentive -= bonus
         self._debit(target, amount_out - bonus)
-        self._credit(source, amount_in)
+        self._credit(source, amount_in - self._give_back(source, amount_in, source.in_fee + target.out_fee))
 
     def swap_exact_in(self, given: str, taken: str, amount: int) -> int:
         self._open()
@@ -241,12 +247,13 @@ class Model:
                 raise Refused("FirstLiquidityTooSmall")
             lp = value - DEAD_SHARES
         else:
-            net = value - ceil(Fraction(value * (self.lp_fee + max(token.in_fee, 0)), BPS))
+            net = value - ceil(Fraction(value * (self.lp_fee + token.in_fee), BPS))
             high = sum(self.price(name).worth_up(t.balance) for name, t in self.tokens.items() if t.balance)
             lp = floor(Fraction(net * self.supply, high))
         if lp == 0:
             raise Refused("AmountZero")
-        self._credit(token, amount, capped=not first)
+        back = 0 if first else self._give_back(token, amount, token.in_fee)
+        self._credit(token, amount - back, capped=not first)
         self.supply += lp + (DEAD_SHARES if first else 0)
         return lp
 
@@ -283,3 +290,11 @@ class Model:
     def worth_of_a_share(self, which: dict[str, Fraction]) -> Fraction:
         """At prices ``which``, exact."""
         return sum((t.balance * which[name] for name, t in self.tokens.items()), Fraction(0)) / self.supply
+
+
+def swap_in(basket: Any, given: Any, taken: Any, amount: int, who: Any, least: int = 0) -> Any:
+    return basket.swapExactIn(given, taken, amount, least, who, FOREVER, sender=who)
+
+
+def swap_out(basket: Any, given: Any, taken: Any, amount: int, who: Any, most: int = 2**256 - 1) -> Any:
+    return basket.swapExactOut(given, taken, amount, most, who, FOREVER, sender=who)

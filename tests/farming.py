@@ -292,3 +292,12 @@ class FarmTwin:
             dust = s.amount - owed - s.amount * s.idle // s.duration
             uncounted = sum(self._step(s, self.stakes[s.stake_token.address, who]) for who in s.members)
             assert dust <= s.leaves + len(s.members) + 1 + s.error + uncounted
+
+
+def token_for(project: Any, farm: Any, holders: tuple[Any, ...]) -> Any:
+    """A token that all of them hold and have approved."""
+    token = holders[0].deploy(project.WeirdToken, 18)
+    for who in holders:
+        token.mint(who, 2**100, sender=who)
+        token.approve(farm, INFINITE, sender=who)
+    return token

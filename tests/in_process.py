@@ -131,10 +131,12 @@ class Process:
         values = decode([_signature(o) for o in method.outputs], out)
         return values[0] if len(values) == 1 else values or None
 
-    def send(self, caller: str, to: str, data: bytes, value: int, is_static: bool = False) -> bytes:
+    def send(
+        self, caller: str, to: str, data: bytes, value: int, is_static: bool = False, gas: int | None = None
+    ) -> bytes:
         self.evm.reset_transient_storage()
         try:
-            return bytes(self.evm.message_call(caller, to, data, value, is_static=is_static))
+            return bytes(self.evm.message_call(caller, to, data, value, gas, is_static=is_static))
         except RuntimeError as failure:
             raise Reverted(_data(str(failure))) from failure
 

@@ -10,6 +10,7 @@ from typing import Any
 import rlp
 from eth_utils import keccak
 
+from tests.reverts import reverts
 from tests.small_core import DAY, ETHER, ZERO
 
 INFINITE = 2**256 - 1
@@ -181,3 +182,33 @@ def header_of(block: dict[str, Any]) -> bytes:
     encoded = rlp.encode(fields)
     assert keccak(encoded).hex() == block["hash"].removeprefix("0x")
     return bytes(encoded)
+
+
+def assert_sick(lst: Lst, reason: Health) -> None:
+    """By every way to ask."""
+    provider = lst.provider
+    assert provider.health() == reason
+    assert provider.healthy() is False
+    unhealthy = {"token": lst.token, "reason": reason}
+    with reverts(provider.Unhealthy, **unhealthy):
+        provider.requireHealthy()
+    for ask in (lambda: provider.toEther(ETHER), lambda: provider.toTokens(ETHER), provider.rates):
+        with reverts(provider.Unhealthy, **unhealthy):
+            ask()
+
+
+def record_now(lst: Lst, governance: Any) -> int:
+    """A node's clock does not go back between tests, so the record of the fixture may be old. Returns its time."""
+    lst.provider.accept(0, 2**256 - 1, sender=governance)
+    return int(lst.provider.record()[2])
+
+
+def assert_healthy(lst: Lst, rate: int) -> None:
+    assert lst.provider.health() == Health.HEALTHY
+    assert lst.provider.healthy() is True
+    lst.provider.requireHealthy()
+    assert lst.provider.rates() == lst.rates(rate)
+
+
+def accept_all(lst: Lst, governance: Any) -> None:
+    lst.provider.accept(0, 2**256 - 1, sender=governance)

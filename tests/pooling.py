@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from ape import project
+
 from sluice.model.pool import Curve
+from tests.in_process import Process
 from tests.small_core import DAY, ETHER, SmallCore
 
 BPS = 10_000
@@ -70,7 +73,7 @@ class Pool:
 
     @property
     def standing_once_paid(self) -> Fraction:
-        """INV-POOL-01 as it will be when all that is awaited has become ether at this rate."""
+        """INV-POL-01 as it will be when all that is awaited has become ether at this rate."""
         return self._standing(self.assets + self.awaited * self.core.rate, self.shares * self.core.rate)
 
     def _standing(self, assets: Fraction, held: Fraction) -> Fraction:
@@ -107,3 +110,16 @@ class Pool:
         """Ids of the requests that the pool owns in the queue."""
         last = self.core.queue.lastRequestId()
         return [int(i) for i in self.core.queue.requestsOf(self.contract.address, 1, last)]
+
+
+def full_pool(liquidity: int = 1_000) -> Pool:
+    """In process, at a rate of one: half of the liquidity (ether) is ether, which is the target."""
+    process = Process()
+    governance, provider = process.account(0), process.account(1)
+    core = SmallCore.deploy(project, governance, process.account(3), process)
+    core.stake(provider, liquidity * ETHER)
+    pool = Pool.deploy(project, core, process.account(4))
+    core.token.approve(pool.contract, 2**256 - 1, sender=provider)
+    half = liquidity // 2 * ETHER
+    pool.contract.addLiquidity(half, 0, provider, FOREVER, sender=provider, value=half - ETHER)
+    return pool

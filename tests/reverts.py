@@ -18,6 +18,8 @@ from ethpm_types.abi import ErrorABI
 from hexbytes import HexBytes
 from web3 import HTTPProvider
 
+from tests.in_process import Reverted
+
 ERROR_STRING = keccak(text="Error(string)")[:4]
 PANIC = keccak(text="Panic(uint256)")[:4]
 
@@ -50,10 +52,12 @@ def reverts(expected: Any = None, /, **inputs: Any) -> Iterator[None]:
     with (
         patch.object(HTTPProvider, "make_request", record),
         patch.object(FoundryProvider, "get_virtual_machine_error", cheap),
-        pytest.raises(VirtualMachineError),
+        pytest.raises((VirtualMachineError, Reverted)) as caught,
     ):
         yield
 
+    if isinstance(caught.value, Reverted):
+        seen.append(HexBytes(caught.value.data))
     if expected is None:
         return
     assert seen, "the failure was not an EVM revert"

@@ -60,6 +60,12 @@ def chain_folders(tests: Path) -> list[str]:
     return [f"tests/{name}" for name in sorted(folders - OTHERS, key=lambda name: (name == "unit", name))]
 
 
+def machines(tests: Path) -> list[str]:
+    """Random lives, which read the profile: the rest would only be run a second time in a deep run."""
+    models = [*tests.glob("unit/test_*_model.py"), tests / "adversary/test_modules_apart.py"]
+    return ["tests/stateful", *sorted(f"tests/{path.relative_to(tests)}" for path in models if path.exists())]
+
+
 def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a command, its output shown as it comes and kept."""
     print(f"\n--- {title}: {' '.join(command)}", flush=True)
@@ -115,8 +121,7 @@ def main(arguments: list[str]) -> int:
         if code:
             failed.append(f"node (exit {code})")
         total.update(node_counts(output))
-    # deep: the machines alone, which read the profile; the rest would only be run a second time
-    if folders := ["tests/stateful"] if deep else chain_folders(ROOT / "tests"):
+    if folders := machines(ROOT / "tests") if deep else chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
     if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):
         code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"} if deep else {})

@@ -15,7 +15,9 @@ interface IBasketRebalancer {
 ///
 /// Whatever comes in is taken at its low value and whatever goes out at its high value, all rounding is the pool's: at
 /// rates that stand still, **no call lowers the worth of what a share stands for**. A negative fee is a bonus, paid from
-/// tokens that were given for it ({fund}) and that never belong to the shares.
+/// tokens that were given for it ({fund}) and that never belong to the shares. Who brings such a token in, by a swap or as
+/// liquidity, pays the bonus back to where it came from, so no circle of calls earns bonuses, not even for who owns all
+/// shares. Coming in cannot be negative: {removeAll}, which is free, would be the way out again.
 ///
 /// All balances are counted; what is sent here without a call belongs to nobody and moves no price. Tokens whose
 /// balances change by themselves do not fit. Amounts are wei of the token, values wei of ether, fees basis points.
@@ -28,8 +30,8 @@ interface ILstBasket is IERC20 {
     /// @notice What governance sets for a token. 20 + 2 + 2 + 2 + 4 + 1 = 31 bytes.
     struct TokenConfig {
         address provider; // {ILstRateProvider} of this token
-        int16 inFee; // bps, in [-MAX_FEE, MAX_FEE]; the fee of a swap is inFee of one plus outFee of the other
-        int16 outFee; // bps, likewise; inFee + outFee >= 0, so that no circle of swaps earns bonuses
+        int16 inFee; // bps, in [0, MAX_FEE]; the fee of a swap is inFee of one plus outFee of the other
+        int16 outFee; // bps, in [-inFee, MAX_FEE]: a bonus for taking it out is paid back by who brings it in
         uint16 shareCap; // most of the whole that the token may be after it came in, bps
         uint32 cap; // most that may be held of it after it came in, whole ether of value
         bool inputOff; // can only be taken out
@@ -56,6 +58,7 @@ interface ILstBasket is IERC20 {
     event Owed(address indexed owner, address indexed token, uint256 amount);
     event Collected(address indexed owner, address indexed receiver, address indexed token, uint256 amount);
     event Rebalanced(address indexed sender, address tokenOut, uint256 amountOut, address tokenIn, uint256 amountIn);
+    /// @notice By {fund}, or because a token came in that is paid for going out.
     event IncentiveFunded(address indexed sender, address indexed token, uint256 amount);
     event IncentiveReleased(address indexed token, uint256 amount);
     event TokenAdded(address indexed token, TokenConfig config);
@@ -129,8 +132,8 @@ interface ILstBasket is IERC20 {
 
     // --- Liquidity ---
 
-    /// @notice Add `amount` of one token. Every token that is held must be healthy. The fee, `lpFee` and the token's `inFee`
-    /// where that is positive, stays in the pool; the first to add pays none and leaves {DEAD_SHARES} to nobody.
+    /// @notice Add `amount` of one token. Every token that is held must be healthy. The fee, `lpFee` and the token's `inFee`,
+    /// stays in the pool, or pays a bonus back; the first to add pays none and leaves {DEAD_SHARES} to nobody.
     /// @return lp `value (low) less fee * supply / total (high)`, rounded down; of the first, the value
     /// @dev Errors: {BasketIsPaused}, {TokenUnknown}, {InputIsOff}, {TokenIsCutOff}, {ILstRateProvider-Unhealthy},
     /// {RatesInvalid}, {AmountZero}, {FirstLiquidityTooSmall}, {LpBelowMinimum}, {CapExceeded}, {ShareCapExceeded} (not
@@ -161,7 +164,7 @@ interface ILstBasket is IERC20 {
     // --- Incentive ---
 
     /// @notice Give `amount` of a token for bonuses on swaps that take it out. It does not come back.
-    /// @dev Errors: {TokenUnknown}, {AmountZero}, {TransferAmountWrong}.
+    /// @dev Errors: {TokenUnknown}, {InputIsOff} (it may be about to be removed), {AmountZero}, {TransferAmountWrong}.
     function fund(address token, uint256 amount) external;
 
     // --- Reading ---
@@ -210,11 +213,12 @@ interface ILstBasket is IERC20 {
     /// @notice Forget a token of which nothing is held: with its input off, anyone swaps the rest out. Order of {tokens}
     /// changes. Errors: {TokenUnknown}, {TokenNotEmpty}.
     function removeToken(address token) external;
-    /// @notice Give what is left for bonuses to the shares, before a token is removed.
+    /// @notice Give what is left for bonuses to the shares, before a token is removed. Let it be little by then: who adds
+    /// before it has a part of it.
     function releaseIncentive(address token) external;
-    /// @notice In [1, MAX_FEE], taken on adding and on removing. Twice this fee must be more than one report can add to a
-    /// rate, that is the rewards of a provider's `maxAge` (after it nobody can add), or who adds before a report and
-    /// removes after it gains.
+    /// @notice In [1, MAX_FEE], taken on adding and on removing one token. This fee, once, must be no less than what one report
+    /// can add to a rate, that is the rewards of a provider's `maxAge` (after it nobody can add): else who brings another
+    /// token before a report and leaves by {removeAll} after it gains. The fee of a swap must be no less, either.
     function setLpFee(uint256 fee) external;
     /// @notice Send `amountOut` of `tokenOut` to the caller, call it ({IBasketRebalancer}), and take what `tokenIn` it sends:
     /// worth at least as much, at the worse of the rates before and after. Both tokens must be healthy.

@@ -9,8 +9,8 @@ pragma solidity 0.8.30;
 ///  - *code*: the token, the contract that tells the rate and, where that is a proxy, its implementation are those of the
 ///    deployment. Every reading compares code hashes. An implementation that no view function tells is proven from a block
 ///    (see {proveImplementation}).
-///  - *moves*: from the last recorded rate, `low` falls by at most `maxFall`, `high` rises by at most `maxRise` a day
-///    (at most {MAX_DAYS} of them).
+///  - *moves*: from the last recorded rate, `low` falls by at most `maxFall`, `high` rises by at most `maxRise` for each
+///    whole day since, one at least and {MAX_DAYS} at most.
 ///  - *freshness*: the token's own report, or the last change of the rate that was recorded, is at most `maxAge` old.
 ///
 /// Not for rates that can be moved within one transaction: who moves one beyond the bounds and pokes halts its provider until

@@ -26,7 +26,7 @@ import {Curve, ExitCurve} from "../libraries/ExitCurve.sol";
 /// For each liquidity token let e be the ether leg, a and x the worth of awaited shares and of slETH, and Phi the curve for
 /// the target of a token. But for the treasury's part of a fee a sale keeps x + a + Phi(e); ether for slETH raises it,
 /// removing keeps e, a and x, and adding raises it or keeps it. The same holds for x + Phi(a + e), which is what it comes
-/// to once requests are paid. So neither falls but with the rate, the terms and by rounding (INV-POOL-01), and no detour is
+/// to once requests are paid. So neither falls but with the rate, the terms and by rounding (INV-POL-01), and no detour is
 /// cheaper than a sale of what is there or can be there.
 contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     using Arrays for uint256[];

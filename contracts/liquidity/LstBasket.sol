@@ -9,9 +9,12 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IBasketRebalancer, ILstBasket} from "../interfaces/ILstBasket.sol";
 import {ILstRateProvider} from "../interfaces/ILstRateProvider.sol";
+import {BasketPricing} from "../libraries/BasketPricing.sol";
 import {BPS} from "../libraries/Constants.sol";
 
 /// @title Basket of liquid staking tokens
@@ -23,6 +26,7 @@ import {BPS} from "../libraries/Constants.sol";
 ///  - remove: worth out <= out * high <= lp / supply * total(low) <= lp / supply * total(p).
 contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
+    using SafeTransferLib for address;
     using SafeCast for uint256;
     using Math for uint256;
 
@@ -47,12 +51,18 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint16 lpFee;
     }
 
-    struct Rates {
-        uint256 low;
-        uint256 high;
+    /// @dev What a swap is priced with.
+    struct Trade {
+        address tokenIn;
+        address tokenOut;
+        uint256 lowIn;
+        uint256 lowOut;
+        uint256 highOut;
+        int256 fee; // bps
+        uint256 returned; // bps of what comes in, for bonuses
     }
 
-    uint256 private constant ONE = 1e18;
+    uint256 private constant ONE = BasketPricing.ONE;
     /// @dev For a provider that is asked and may fail: more than any of ours needs.
     uint256 private constant PROVIDER_GAS = 500_000;
     address private constant NOBODY = 0x000000000000000000000000000000000000dEaD;
@@ -102,11 +112,11 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         address receiver,
         uint256 deadline
     ) external before(deadline) notPaused nonReentrant returns (uint256 amountOut) {
-        (Rates memory rIn, Rates memory rOut, int256 fee) = _pair(tokenIn, tokenOut);
+        Trade memory trade = _trade(tokenIn, tokenOut);
         uint256 bonus;
-        (amountOut, bonus) = _out(tokenOut, amountIn, rIn.low, rOut.high, fee);
+        (amountOut, bonus) = _out(trade, amountIn);
         if (amountOut < minOut) revert OutputBelowMinimum(amountOut, minOut);
-        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low);
+        _swap(trade, amountIn, amountOut, bonus, receiver);
     }
 
     /// @inheritdoc ILstBasket
@@ -118,11 +128,11 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         address receiver,
         uint256 deadline
     ) external before(deadline) notPaused nonReentrant returns (uint256 amountIn) {
-        (Rates memory rIn, Rates memory rOut, int256 fee) = _pair(tokenIn, tokenOut);
+        Trade memory trade = _trade(tokenIn, tokenOut);
         uint256 bonus;
-        (amountIn, bonus) = _in(tokenOut, amountOut, rIn.low, rOut.high, fee);
+        (amountIn, bonus) = _in(trade, amountOut);
         if (amountIn > maxIn) revert InputAboveMaximum(amountIn, maxIn);
-        _swap(tokenIn, tokenOut, amountIn, amountOut, bonus, receiver, rIn.low, rOut.low);
+        _swap(trade, amountIn, amountOut, bonus, receiver);
     }
 
     // --- Liquidity ---
@@ -135,8 +145,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256 lp)
     {
         if (amount == 0) revert AmountZero();
-        _requireInput(token);
-        uint256 low = _rates(token).low;
+        Token storage t = _tokens[token];
+        _requireInput(token, t);
+        (uint256 low,) = _rates(token, t);
         uint256 value = Math.mulDiv(amount, low, ONE);
         uint256 supply = totalSupply();
         if (supply == 0) {
@@ -144,12 +155,13 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
             lp = value - DEAD_SHARES;
             _mint(NOBODY, DEAD_SHARES);
         } else {
-            uint256 net = value - _share(value, _lpFeeWith(_tokens[token].inFee));
+            uint256 net = value - BasketPricing.share(value, _lpFeeWith(t.inFee));
             lp = Math.mulDiv(net, supply, _totalHigh());
         }
         if (lp < minLp) revert LpBelowMinimum(lp, minLp);
         if (lp == 0) revert AmountZero();
-        _credit(token, amount, low, supply != 0);
+        uint256 back = supply == 0 ? 0 : _giveBack(token, amount, BasketPricing.returned(t.inFee, t.outFee));
+        _pool.total = uint128(_credit(token, amount - back, low, _pool.total, supply != 0));
         _mint(receiver, lp);
         emit LiquidityAdded(msg.sender, receiver, token, amount, lp);
         _pull(token, amount);
@@ -162,15 +174,15 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrant
         returns (uint256 amount)
     {
-        Rates memory rates = _rates(token);
+        (uint256 low, uint256 high) = _rates(token, _tokens[token]);
         (uint256 total,,) = _value();
         uint256 value = Math.mulDiv(lp, total, totalSupply());
-        value -= _share(value, _lpFeeWith(_tokens[token].outFee));
-        amount = Math.mulDiv(value, ONE, rates.high);
+        value -= BasketPricing.share(value, _lpFeeWith(_tokens[token].outFee));
+        amount = Math.mulDiv(value, ONE, high);
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
         _burn(msg.sender, lp);
-        _debit(token, amount, rates.low);
+        _pool.total = uint128(_debit(token, amount, low, _pool.total));
         emit LiquidityRemoved(msg.sender, receiver, token, amount, lp);
         _pay(token, receiver, amount);
     }
@@ -221,7 +233,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function fund(address token, uint256 amount) external nonReentrant {
-        if (!_tokens[token].listed) revert TokenUnknown(token);
+        _requireInput(token, _tokens[token]);
         if (amount == 0) revert AmountZero();
         _incentives[token] += amount;
         emit IncentiveFunded(msg.sender, token, amount);
@@ -237,8 +249,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountOut, uint256 bonus)
     {
-        (Rates memory rIn, Rates memory rOut, int256 fee) = _pair(tokenIn, tokenOut);
-        return _out(tokenOut, amountIn, rIn.low, rOut.high, fee);
+        return _out(_trade(tokenIn, tokenOut), amountIn);
     }
 
     /// @inheritdoc ILstBasket
@@ -248,8 +259,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountIn, uint256 bonus)
     {
-        (Rates memory rIn, Rates memory rOut, int256 fee) = _pair(tokenIn, tokenOut);
-        return _in(tokenOut, amountOut, rIn.low, rOut.high, fee);
+        return _in(_trade(tokenIn, tokenOut), amountOut);
     }
 
     /// @inheritdoc ILstBasket
@@ -329,7 +339,10 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 amount = _incentives[token];
         if (amount == 0) revert AmountZero();
         _incentives[token] = 0;
-        _set(token, _tokens[token].balance + amount, _rates(token).low);
+        Token storage t = _tokens[token];
+        (uint256 low,) = _rates(token, t);
+        (, uint256 total) = _set(t, t.balance + amount, low, _pool.total);
+        _pool.total = uint128(total);
         emit IncentiveReleased(token, amount);
     }
 
@@ -347,18 +360,18 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256 amountIn)
     {
         if (amountOut == 0) revert AmountZero();
-        (Rates memory rIn, Rates memory rOut,) = _pair(tokenIn, tokenOut);
-        _debit(tokenOut, amountOut, rOut.low);
-        uint256 held = IERC20(tokenIn).balanceOf(address(this));
+        Trade memory first = _trade(tokenIn, tokenOut);
+        _pool.total = uint128(_debit(tokenOut, amountOut, first.lowOut, _pool.total));
+        uint256 held = tokenIn.balanceOf(address(this));
         _pay(tokenOut, msg.sender, amountOut);
         IBasketRebalancer(msg.sender).onRebalance(tokenOut, amountOut, tokenIn, data);
-        amountIn = IERC20(tokenIn).balanceOf(address(this)).saturatingSub(held);
+        amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
-        (Rates memory laterIn, Rates memory laterOut,) = _pair(tokenIn, tokenOut);
-        uint256 given = Math.mulDiv(amountOut, Math.max(rOut.high, laterOut.high), ONE, Math.Rounding.Ceil);
-        uint256 received = Math.mulDiv(amountIn, Math.min(rIn.low, laterIn.low), ONE);
+        Trade memory later = _trade(tokenIn, tokenOut);
+        uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
+        uint256 received = Math.mulDiv(amountIn, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
-        _credit(tokenIn, amountIn, laterIn.low, true);
+        _pool.total = uint128(_credit(tokenIn, amountIn, later.lowIn, _pool.total, true));
         emit Rebalanced(msg.sender, tokenOut, amountOut, tokenIn, amountIn);
     }
 
@@ -391,87 +404,74 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function sync() external nonReentrant {
+        uint256 total = _pool.total;
         for (uint256 i; i < _list.length; ++i) {
-            (bool ok, Rates memory rates) = _tryRates(_list[i]);
-            if (ok) _set(_list[i], _tokens[_list[i]].balance, rates.low);
+            Token storage t = _tokens[_list[i]];
+            (bool ok, uint256 low,) = _tryRates(t);
+            if (ok) (, total) = _set(t, t.balance, low, total);
         }
+        _pool.total = uint128(total);
     }
 
     // --- Prices ---
 
-    /// @dev Rates of both and the fee of the swap, bps. Refuses what cannot be swapped.
-    function _pair(address tokenIn, address tokenOut)
-        private
-        view
-        returns (Rates memory rIn, Rates memory rOut, int256 fee)
-    {
+    /// @dev Refuses what cannot be swapped.
+    function _trade(address tokenIn, address tokenOut) private view returns (Trade memory trade) {
         if (tokenIn == tokenOut) revert SameToken(tokenIn);
-        _requireInput(tokenIn);
-        rIn = _rates(tokenIn);
-        rOut = _rates(tokenOut);
-        fee = int256(_tokens[tokenIn].inFee) + _tokens[tokenOut].outFee;
+        Token storage tIn = _tokens[tokenIn];
+        Token storage tOut = _tokens[tokenOut];
+        _requireInput(tokenIn, tIn);
+        int256 outFee = tIn.outFee;
+        trade.fee = tIn.inFee;
+        trade.tokenIn = tokenIn;
+        trade.tokenOut = tokenOut;
+        (trade.lowIn,) = _rates(tokenIn, tIn);
+        (trade.lowOut, trade.highOut) = _rates(tokenOut, tOut);
+        trade.fee += tOut.outFee;
+        trade.returned = BasketPricing.returned(trade.fee, outFee);
     }
 
-    function _out(address tokenOut, uint256 amountIn, uint256 lowIn, uint256 highOut, int256 fee)
-        private
-        view
-        returns (uint256 amountOut, uint256 bonus)
-    {
-        uint256 value = Math.mulDiv(amountIn, lowIn, ONE);
-        if (fee > 0) value -= _share(value, uint256(fee));
-        amountOut = Math.mulDiv(value, ONE, highOut);
-        if (fee < 0) {
-            bonus = Math.min(Math.mulDiv(amountOut, uint256(-fee), BPS), _incentives[tokenOut]);
-            amountOut += bonus;
-        }
+    function _out(Trade memory trade, uint256 amountIn) private view returns (uint256 amountOut, uint256 bonus) {
+        uint256 pot = trade.fee < 0 ? _incentives[trade.tokenOut] : 0;
+        (amountOut, bonus) = BasketPricing.exactIn(amountIn, trade.lowIn, trade.highOut, trade.fee, pot);
         if (amountOut == 0) revert AmountZero();
     }
 
-    function _in(address tokenOut, uint256 amountOut, uint256 lowIn, uint256 highOut, int256 fee)
-        private
-        view
-        returns (uint256 amountIn, uint256 bonus)
-    {
+    function _in(Trade memory trade, uint256 amountOut) private view returns (uint256 amountIn, uint256 bonus) {
         if (amountOut == 0) revert AmountZero();
-        if (fee < 0) {
-            // the part of the price is rounded up, so the bonus is at most that of the part
-            uint256 paid = Math.mulDiv(amountOut, BPS, BPS + uint256(-fee), Math.Rounding.Ceil);
-            bonus = Math.min(amountOut - paid, _incentives[tokenOut]);
-        }
-        uint256 value = Math.mulDiv(amountOut - bonus, highOut, ONE, Math.Rounding.Ceil);
-        if (fee > 0) value = Math.mulDiv(value, BPS, BPS - uint256(fee), Math.Rounding.Ceil);
-        amountIn = Math.mulDiv(value, ONE, lowIn, Math.Rounding.Ceil);
+        uint256 pot = trade.fee < 0 ? _incentives[trade.tokenOut] : 0;
+        return BasketPricing.exactOut(amountOut, trade.lowIn, trade.highOut, trade.fee, pot);
     }
 
-    function _rates(address token) private view returns (Rates memory rates) {
-        Token storage t = _tokens[token];
+    function _rates(address token, Token storage t) private view returns (uint256 low, uint256 high) {
+        ILstRateProvider provider = ILstRateProvider(t.provider);
         if (!t.listed) revert TokenUnknown(token);
         if (block.timestamp < t.cutOffUntil) revert TokenIsCutOff(token, t.cutOffUntil);
-        (rates.low, rates.high) = ILstRateProvider(t.provider).rates();
-        if (rates.low == 0 || rates.low > rates.high) revert RatesInvalid(token, rates.low, rates.high);
+        (low, high) = provider.rates();
+        if (low == 0 || low > high) revert RatesInvalid(token, low, high);
     }
 
     /// @dev Like {_rates} without reverting, whatever the provider does. Who leaves too little gas gets less for the token.
-    function _tryRates(address token) private view returns (bool ok, Rates memory rates) {
-        Token storage t = _tokens[token];
-        if (block.timestamp < t.cutOffUntil) return (false, rates);
+    function _tryRates(Token storage t) private view returns (bool ok, uint256 low, uint256 high) {
+        if (block.timestamp < t.cutOffUntil) return (false, 0, 0);
         bytes memory answer;
         (ok, answer) = t.provider.staticcall{gas: PROVIDER_GAS}(abi.encodeCall(ILstRateProvider.rates, ()));
-        if (!ok || answer.length != 64) return (false, rates);
-        (rates.low, rates.high) = abi.decode(answer, (uint256, uint256));
+        if (!ok || answer.length != 64) return (false, 0, 0);
+        (low, high) = abi.decode(answer, (uint256, uint256));
         // no healthy provider says more than 2^96 - 1, and sums of less cannot overflow
-        ok = rates.low != 0 && rates.low <= rates.high && rates.high <= type(uint96).max;
+        ok = low != 0 && low <= high && high <= type(uint96).max;
     }
 
     function _value() private view returns (uint256 low, uint256 high, bool whole) {
         whole = true;
         for (uint256 i; i < _list.length; ++i) {
-            uint256 balance = _tokens[_list[i]].balance;
+            Token storage t = _tokens[_list[i]];
+            uint256 balance = t.balance;
             if (balance == 0) continue;
-            (bool ok, Rates memory rates) = _tryRates(_list[i]);
+            (bool ok, uint256 lowRate, uint256 highRate) = _tryRates(t);
             if (ok) {
-                low += Math.mulDiv(balance, rates.low, ONE);
-                high += Math.mulDiv(balance, rates.high, ONE, Math.Rounding.Ceil);
+                low += Math.mulDiv(balance, lowRate, ONE);
+                high += Math.mulDiv(balance, highRate, ONE, Math.Rounding.Ceil);
             } else {
                 whole = false;
             }
@@ -481,14 +481,12 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @dev Of all that is held; reverts where one of it is sick.
     function _totalHigh() private view returns (uint256 high) {
         for (uint256 i; i < _list.length; ++i) {
-            uint256 balance = _tokens[_list[i]].balance;
-            if (balance != 0) high += Math.mulDiv(balance, _rates(_list[i]).high, ONE, Math.Rounding.Ceil);
+            Token storage t = _tokens[_list[i]];
+            uint256 balance = t.balance;
+            if (balance == 0) continue;
+            (, uint256 rate) = _rates(_list[i], t);
+            high += Math.mulDiv(balance, rate, ONE, Math.Rounding.Ceil);
         }
-    }
-
-    /// @dev `bps` of a value, rounded up.
-    function _share(uint256 value, uint256 bps) private pure returns (uint256) {
-        return Math.mulDiv(value, bps, BPS, Math.Rounding.Ceil);
     }
 
     /// @dev A negative fee is for swaps alone.
@@ -498,75 +496,85 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     // --- Accounts ---
 
-    function _swap(
-        address tokenIn,
-        address tokenOut,
-        uint256 amountIn,
-        uint256 amountOut,
-        uint256 bonus,
-        address receiver,
-        uint256 lowIn,
-        uint256 lowOut
-    ) private {
+    function _swap(Trade memory trade, uint256 amountIn, uint256 amountOut, uint256 bonus, address receiver) private {
+        (address tokenIn, address tokenOut) = (trade.tokenIn, trade.tokenOut);
         if (bonus != 0) _incentives[tokenOut] -= bonus;
-        _debit(tokenOut, amountOut - bonus, lowOut);
-        _credit(tokenIn, amountIn, lowIn, true);
+        uint256 total = _debit(tokenOut, amountOut - bonus, trade.lowOut, _pool.total);
+        uint256 back = _giveBack(tokenIn, amountIn, trade.returned);
+        _pool.total = uint128(_credit(tokenIn, amountIn - back, trade.lowIn, total, true));
         emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
         _pull(tokenIn, amountIn);
         _pay(tokenOut, receiver, amountOut);
     }
 
-    function _debit(address token, uint256 amount, uint256 low) private {
-        uint256 balance = _tokens[token].balance;
-        if (amount > balance) revert BalanceTooLow(token, amount, balance);
-        _set(token, balance - amount, low);
+    /// @dev What {BasketPricing-returned} tells, to what there is for bonuses.
+    function _giveBack(address token, uint256 amount, uint256 bps) private returns (uint256 back) {
+        if (bps == 0) return 0;
+        back = Math.mulDiv(amount, bps, BPS);
+        _incentives[token] += back;
+        emit IncentiveFunded(msg.sender, token, back);
     }
 
-    function _credit(address token, uint256 amount, uint256 low, bool capped) private {
+    /// @dev `total` before and after is `Pool.total`, which the caller writes. It fits: {MAX_TOKENS} values of 104 bits.
+    function _debit(address token, uint256 amount, uint256 low, uint256 total) private returns (uint256) {
         Token storage t = _tokens[token];
-        (uint256 value, uint256 total) = _set(token, t.balance + amount, low);
-        uint256 cap = t.cap * ONE;
+        uint256 balance = t.balance;
+        if (amount > balance) revert BalanceTooLow(token, amount, balance);
+        unchecked {
+            (, total) = _set(t, balance - amount, low, total);
+        }
+        return total;
+    }
+
+    function _credit(address token, uint256 amount, uint256 low, uint256 total, bool capped) private returns (uint256) {
+        Token storage t = _tokens[token];
+        uint256 value;
+        (value, total) = _set(t, t.balance + amount, low, total);
+        (uint256 cap, uint256 shareCap) = (t.cap * ONE, t.shareCap);
         if (value > cap) revert CapExceeded(token, value, cap);
-        if (capped && value * BPS > total * t.shareCap) revert ShareCapExceeded(token, value, total, t.shareCap);
+        if (capped && value * BPS > total * shareCap) revert ShareCapExceeded(token, value, total, shareCap);
+        return total;
     }
 
     /// @dev The only writer of balances but {removeAll}: keeps `total` the sum of all values.
-    function _set(address token, uint256 balance, uint256 low) private returns (uint256 value, uint256 total) {
-        Token storage t = _tokens[token];
-        value = Math.mulDiv(balance, low, ONE);
-        total = _pool.total - t.value + value;
-        t.balance = balance.toUint104();
-        t.value = value.toUint104();
-        _pool.total = total.toUint128();
+    function _set(Token storage t, uint256 balance, uint256 low, uint256 total) private returns (uint256, uint256) {
+        uint104 value = FixedPointMathLib.mulDiv(balance, low, ONE).toUint104();
+        uint104 balance_ = balance.toUint104();
+        unchecked {
+            total = total - t.value + value; // of which it is a part
+        }
+        t.balance = balance_;
+        t.value = value;
+        return (value, total);
     }
 
     function _pull(address token, uint256 amount) private {
-        uint256 held = IERC20(token).balanceOf(address(this));
+        uint256 held = token.balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-        uint256 come = IERC20(token).balanceOf(address(this)).saturatingSub(held);
+        uint256 come = token.balanceOf(address(this)).saturatingSub(held);
         if (come != amount) revert TransferAmountWrong(token, amount, come);
     }
 
     function _pay(address token, address receiver, uint256 amount) private {
-        uint256 held = IERC20(token).balanceOf(address(this));
+        uint256 held = token.balanceOf(address(this));
         IERC20(token).safeTransfer(receiver, amount);
-        uint256 gone = held.saturatingSub(IERC20(token).balanceOf(address(this)));
+        uint256 gone = held.saturatingSub(token.balanceOf(address(this)));
         if (gone != amount) revert TransferAmountWrong(token, amount, gone);
     }
 
     // --- Settings ---
 
-    function _requireInput(address token) private view {
-        if (!_tokens[token].listed) revert TokenUnknown(token);
-        if (_tokens[token].inputOff) revert InputIsOff(token);
+    function _requireInput(address token, Token storage t) private view {
+        (bool listed, bool inputOff) = (t.listed, t.inputOff);
+        if (!listed) revert TokenUnknown(token);
+        if (inputOff) revert InputIsOff(token);
     }
 
     function _checkConfig(address token, TokenConfig calldata config, bool newProvider) private view {
         int256 most = int256(MAX_FEE);
-        if (
-            config.inFee > most || config.inFee < -most || config.outFee > most || config.outFee < -most
-                || config.inFee + config.outFee < 0
-        ) revert FeeOutOfBounds(config.inFee, config.outFee);
+        if (config.inFee > most || config.inFee < 0 || config.outFee > most || config.inFee + config.outFee < 0) {
+            revert FeeOutOfBounds(config.inFee, config.outFee);
+        }
         if (config.shareCap == 0 || config.shareCap > BPS) revert ShareCapOutOfBounds(config.shareCap);
         if (newProvider) {
             if (config.provider.code.length == 0) revert ProviderInvalid(config.provider, token);

@@ -9,6 +9,8 @@ from typing import Final
 from eth_account.signers.local import LocalAccount
 
 from sluice.demo.chart import Mark, Sample
+from sluice.demo.holders import Holders
+from sluice.demo.market import Market
 from sluice.demo.site import RICH, ZERO, Pool, RefusedError, Site, open_site
 from sluice.deploy.artifacts import Artifact
 from sluice.deploy.engine import Result
@@ -17,6 +19,7 @@ from sluice.units import ether
 
 DAYS: Final = 12
 OPERATORS, STAKERS = {"ada": 8, "bert": 9}, {"small": 5, "family": 6, "fund": RICH}
+LAST_TRADE: Final = 8
 QUIET_DAY: Final = 5
 """No more than a quorum of the members is there."""
 
@@ -34,8 +37,11 @@ class Live:
     """The story, told day by day."""
 
     site: Site
+    market: Market
     stakers: dict[str, Staker] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    holders: Holders = field(init=False)
+    """Who provides, lends, borrows, farms and trades."""
     marks: list[Mark] = field(default_factory=list)
     slashed_rate: tuple[int, int] | None = None
     """Before and after the report that counts the slashing."""
@@ -55,6 +61,7 @@ class Live:
             self._chores()
             if event := getattr(self, f"_day_{day}", None):
                 event()
+            self._trade()
             self._sample()
             yield day
         waiting = [name for name, staker in self.stakers.items() if staker.requests]
@@ -76,11 +83,16 @@ class Live:
         for name, bond in (("ada", 210), ("bert", 10)):
             self.site.join(name, accounts[OPERATORS[name]], ether(bond))
         self._say("'ada' and 'bert' become operators: a bond of slETH, and a key prepared with 1 ether of their own")
+        self.holders = Holders.arrive(self.market, self._say)
         self._sample()
 
     def _day_3(self) -> None:
         self._request("small", 1, 2)
         self._say("'small' hands in half of what it has")
+
+    def _day_4(self) -> None:
+        worth = self.holders.sell_on_uniswap(ether(25))
+        self._say(f"'nina' sells 25 slETH on Uniswap, whose price falls to {worth:.4f} of the rate", "sale")
 
     def _day_5(self) -> None:
         self._request("fund", 1, 2)
@@ -90,11 +102,25 @@ class Live:
         self._request("family", 1, 1)
         self._say("'family' leaves for good")
 
+    def _day_8(self) -> None:
+        if self.market.quote_pool(ether(40)) is not None:
+            raise RefusedError("the instant pool sells ether at a rate from before the slashing was proven")
+        self._say("'nina' would leave at once, but the instant pool waits for a report from after the proof")
+
+    def _day_9(self) -> None:
+        fee = self.holders.leave_at_once(ether(40))
+        self._say(f"'nina' leaves with 40 slETH at once, through the instant pool, for a fee of {fee:.4f} ether")
+
     def _day_7(self) -> None:
         self.site.slash("bert")
         self._say("bert's validator signs two blocks for one slot and is slashed", "slashing")
 
     # --- What happens every day ---
+
+    def _trade(self) -> None:
+        """'arno' buys what is sold too cheap and hands it in."""
+        if (bought := self.holders.arbitrage(trading=self.site.day < LAST_TRADE)) is not None:
+            self._say(f"'arno' buys {bought / 10**18:.2f} slETH on Uniswap below the rate and hands them in")
 
     def _report(self) -> None:
         site = self.site
@@ -160,6 +186,9 @@ class Live:
 
 
 @contextmanager
-def open_live(params: Params, artifacts: Mapping[str, Artifact], folder: Path) -> Iterator[tuple[Live, Result]]:
+def open_live(
+    params: Params, artifacts: Mapping[str, Artifact], folder: Path, packages: Path
+) -> Iterator[tuple[Live, Result]]:
+    """Uniswap v3 and Aave v3 come from ``packages``, the project's node_modules."""
     with open_site(params, artifacts, folder) as (site, result):
-        yield Live(site), result
+        yield Live(site, Market.open(site, result, artifacts, packages)), result

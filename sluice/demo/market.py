@@ -12,8 +12,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from eth_account import Account
+from web3.logs import DISCARD
 
-from sluice.demo.site import ZERO, DevnetSender, RefusedError, Site
+from sluice.demo.site import SECONDS_PER_SLOT, ZERO, DevnetSender, RefusedError, Site
 from sluice.deploy.chain import Web3Reader
 from sluice.markets.contracts import Chain, MarketError
 from sluice.markets.local import Markets
@@ -133,10 +134,72 @@ class Market:
             who, "InstantPool", "removeLiquidity(uint256,uint256,uint256,address)", liquidity, 0, 0, who.address
         )
         who.got += self.site.ether(who.key) - before + _gas(receipt)
-        event = self.site.pool.contract("InstantPool").events.LiquidityRemoved()
-        (log,) = [event.process_log(each) for each in self._logs(receipt) if each["topics"][0] == event_topic(event)]
+        found = self.site.pool.web3.eth.get_transaction_receipt(receipt["transactionHash"])
+        removed = self.site.pool.contract("InstantPool").events.LiquidityRemoved()
+        (log,) = removed.process_receipt(found, errors=DISCARD)
         if log["args"]["restShares"]:
             who.rests.append(int(log["args"]["restId"]))
+
+    # --- What people do with slETH ---
+
+    def provide(self, lena: Person, assets: int, staked: int) -> int:
+        """Ether and slETH for the instant pool; the liquidity that came."""
+        self.stake(lena, staked)
+        return self.add_liquidity(lena, assets, self.shares(lena))
+
+    def pair(self, uma: Person, staked: int, wrapped: int) -> int:
+        """slETH and wrapped ether for Uniswap v3, from 5% below the rate to 2% above; the id of the position."""
+        self.stake(uma, staked)
+        self.markets.wrap(uma.sender, wrapped)
+        rate = Fraction(self.markets.rate, 10**18)
+        low, high = rate * Fraction(95, 100), rate * Fraction(102, 100)
+        return self.markets.pool.provide(uma.sender, self.shares(uma), wrapped, low, high).id
+
+    def lend(self, lars: Person, wrapped: int) -> None:
+        """Wrapped ether on Aave v3."""
+        self.markets.wrap(lars.sender, wrapped)
+        self.markets.aave.supply(lars.sender, self.markets.weth, wrapped)
+
+    def loop(self, olga: Person, assets: int, turns: int) -> float:
+        """Stake, supply on Aave v3, borrow 70% of it, unwrap, and so on; the leverage in the end."""
+        aave = self.markets.aave
+        for turn in range(turns):
+            aave.supply(olga.sender, self.markets.sleth, self.stake(olga, assets))
+            if turn < turns - 1:
+                assets = assets * 7 // 10
+                aave.borrow(olga.sender, self.markets.weth, assets)
+                self.markets.unwrap(olga.sender, assets)
+        return float(aave.health(olga.address).leverage)
+
+    def farm(self, lena: Person, club: Person, wrapped: int, days: int) -> None:
+        """``club`` streams wrapped ether to who farms with the instant pool's token; ``lena`` does with all of hers."""
+        addresses, chain = self.site.pool.addresses, self.markets.chain
+        farm, token = addresses["Farm"], addresses["InstantPool"]
+        self.markets.wrap(club.sender, wrapped)
+        chain.allow(club.sender, self.markets.weth, farm, wrapped)
+        start = self.now + 3 * SECONDS_PER_SLOT
+        self.send(
+            club, "Farm", "addStream(address,address,uint256,uint256,uint256)",
+            token, self.markets.weth, wrapped, start, start + days * SECONDS_PER_DAY,
+        )  # fmt: skip
+        stream = int(self.view("Farm", "lastStreamId()"))
+        chain.allow(lena.sender, token, farm, MOST)
+        liquidity = int(self.view("InstantPool", "balanceOf(address)", lena.address))
+        self.send(lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [stream])
+
+    def arbitrage(self, arno: Person, wanted: Fraction) -> int | None:
+        """Buy slETH on Uniswap while it is cheaper than ``wanted`` and hand it in; the shares, if there were any."""
+        pool, weth = self.markets.pool, self.weth(arno)
+        if pool.price() >= wanted or weth < 10**18:
+            return None
+        spent, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
+        if bought < 10**16:
+            return None
+        self.leave_by_queue(arno, bought)
+        arno.routes["arbitrage"] += self.worth(bought) - spent
+        return bought
+
+    # --- Leave ---
 
     def leave_at_once(self, who: Person, shares: int) -> int:
         """Through the instant pool; the ether that came."""
@@ -193,22 +256,6 @@ class Market:
     def _allow(self, who: Person, spender: str) -> None:
         self.markets.chain.allow(who.sender, self.markets.sleth, spender, MOST // 2)
 
-    def _logs(self, receipt: dict[str, Any]) -> list[Any]:
-        """Of the pool, decoded by web3's own reading of the receipt."""
-        found = self.site.pool.web3.eth.get_transaction_receipt(receipt["transactionHash"])
-        return list(found["logs"])
-
-
-def event_topic(event: Any) -> bytes:  # noqa: ANN401 - of web3
-    from eth_utils.abi import event_abi_to_log_topic
-
-    return bytes(event_abi_to_log_topic(event.abi))
-
 
 def _gas(receipt: dict[str, Any]) -> int:
     return int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
-
-
-def yearly(part: Fraction, seconds: int) -> Fraction:
-    """Of a gain over some time, what it would be in a year."""
-    return part * 365 * SECONDS_PER_DAY / max(1, seconds)

@@ -163,7 +163,7 @@ class Site:
         with self.pool.devnet.mining():
             said = [member.step() for _ in range(2) for member in there]
         if not self.pool.view("ReportOracle", "expected()")[3]:
-            raise RefusedError(f"no report on day {self.day}: {said}")
+            raise RefusedError(f"no report on day {self.day}: {'; '.join(dict.fromkeys(said))}")
 
     def keep(self) -> Iterator[str]:
         """The keeper, until it finds nothing more to do."""

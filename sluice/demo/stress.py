@@ -39,8 +39,9 @@ LONGEST: Final = 45
 """Days in all; who is not paid by then is stuck."""
 SLASHED_ON: Final = 3
 """Day of the run."""
-OPERATORS: Final = {"ada": 8, "bert": 9, "cora": 6}
-PATIENCE: Final = {"fund": 3, "anna": 1, "ben": 5, "cleo": 20, "dora": 60, "emil": 10}
+OPERATORS: Final = {"ada": (8, 260), "bert": (9, 40), "cora": (6, 260), "dana": (5, 260)}
+"""Accounts, and ether of bond: 'bert' gets a tenth of what the others do, and is slashed."""
+PATIENCE: Final = {"fund": 5, "anna": 2, "ben": 15, "cleo": 40, "dora": 100, "emil": 25}
 """What a day of waiting is worth to who leaves, hundredths of a per cent."""
 STAKES: Final = {"fund": 2_000, "anna": 500, "ben": 500, "cleo": 500, "dora": 500, "emil": 500}
 EDGE: Final = Fraction(3, 10_000)
@@ -90,7 +91,10 @@ class Stress:
     waited: list[tuple[str, float]] = field(default_factory=list)
     """Who, and days."""
     bond_paid: int = 0
-    liquidity: int = 0
+    position: int = 0
+    """'uma's, on Uniswap."""
+    wrapped: int = 0
+    """Of what 'arno' got."""
     start_value: Fraction = Fraction(0)
     start_rate: int = 0
     result: dict[str, int] = field(default_factory=dict)
@@ -160,8 +164,8 @@ class Stress:
             if wait:
                 self.waited.append((wait.who, (self.market.now - wait.asked) / SECONDS_PER_DAY))
         if person.name == "arno" and before - set(person.requests):
-            self.market.markets.wrap(person.sender, person.got - self.result.get("wrapped", 0))
-            self.result["wrapped"] = person.got
+            self.market.markets.wrap(person.sender, person.got - self.wrapped)
+            self.wrapped = person.got
 
     # --- Before the run ---
 
@@ -169,72 +173,24 @@ class Stress:
         self.judged = self.site.pool.first_block
         self.result = {"sales": 0, "fees": 0}
         market, site, accounts = self.market, self.site, self.site.pool.devnet.accounts
-        for name, account in OPERATORS.items():
-            site.join(name, accounts[account], ether(260))
+        for name, (account, bond) in OPERATORS.items():
+            site.join(name, accounts[account], ether(bond))
         for name, amount in STAKES.items():
             market.stake(market.person(name, ether(amount)), ether(amount))
         lena, uma, lars = (market.person(name, ether(400)) for name in ("lena", "uma", "lars"))
         olga, arno = market.person("olga", ether(100)), market.person("arno", ether(300))
-        site.say("six people stake 4,500 ether; three operators join with 260 ether of bond each")
-        self._provide(lena)
-        self._pair(uma)
-        self._lend(lars)
-        self._loop(olga)
+        site.say("six people stake 4,500 ether; four operators join")
+        market.provide(lena, ether(200), ether(200))
+        site.say("'lena' provides 200 ether and slETH for 200 to the instant pool")
+        self.position = market.pair(uma, ether(200), ether(200))
+        site.say("'uma' provides slETH and wrapped ether to Uniswap v3, from 5% below the rate to 2% above")
+        market.lend(lars, ether(400))
+        site.say("'lars' lends 400 wrapped ether on Aave v3")
+        leverage = market.loop(olga, ether(100), 3)
+        site.say(f"'olga' stakes on borrowed ether: {leverage:.2f} times her own")
         market.markets.wrap(arno.sender, ether(300))
-        self._farm(lena)
-
-    def _provide(self, lena: Person) -> None:
-        market = self.market
-        market.stake(lena, ether(200))
-        market.add_liquidity(lena, ether(200), market.shares(lena))
-        self.site.say("'lena' provides 200 ether and slETH for 200 to the instant pool")
-
-    def _pair(self, uma: Person) -> None:
-        market, markets = self.market, self.market.markets
-        market.stake(uma, ether(200))
-        markets.wrap(uma.sender, ether(200))
-        rate = Fraction(markets.rate, 10**18)
-        low, high = rate * Fraction(95, 100), rate * Fraction(102, 100)
-        position = markets.pool.provide(uma.sender, market.shares(uma), ether(200), low, high)
-        self.result["position"] = position.id
-        self.site.say("'uma' provides slETH and wrapped ether to Uniswap v3, from 5% below the rate to 2% above")
-
-    def _lend(self, lars: Person) -> None:
-        markets = self.market.markets
-        markets.wrap(lars.sender, ether(400))
-        markets.aave.supply(lars.sender, markets.weth, ether(400))
-        self.site.say("'lars' lends 400 wrapped ether on Aave v3")
-
-    def _loop(self, olga: Person) -> None:
-        """Three turns: stake, supply, borrow 70% of it, unwrap."""
-        market, markets = self.market, self.market.markets
-        amount: int = ether(100)
-        for turn in range(3):
-            shares = market.stake(olga, amount)
-            markets.aave.supply(olga.sender, markets.sleth, shares)
-            if turn < 2:
-                amount = amount * 7 // 10
-                markets.aave.borrow(olga.sender, markets.weth, amount)
-                markets.unwrap(olga.sender, amount)
-        health = markets.aave.health(olga.address)
-        self.site.say(f"'olga' stakes on borrowed ether: {float(health.leverage):.2f} times her own")
-
-    def _farm(self, lena: Person) -> None:
-        """The pool's token earns wrapped ether for thirty days, paid by a club of which nobody needs to know more."""
-        market, pool = self.market, self.site.pool
-        club = market.person("club", ether(3))
-        market.markets.wrap(club.sender, ether(3))
-        farm, token = pool.addresses["Farm"], pool.addresses["InstantPool"]
-        market.markets.chain.allow(club.sender, market.markets.weth, farm, ether(3))
-        start = market.now + 3 * 1_200
-        market.send(
-            club, "Farm", "addStream(address,address,uint256,uint256,uint256)",
-            token, market.markets.weth, ether(3), start, start + 30 * SECONDS_PER_DAY,
-        )  # fmt: skip
-        market.markets.chain.allow(lena.sender, token, farm, 2**256 - 1)
-        liquidity = int(market.view("InstantPool", "balanceOf(address)", lena.address))
-        market.send(lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [1])
-        self.site.say("'club' streams 3 wrapped ether to who farms with the instant pool's token; 'lena' does")
+        market.farm(lena, market.person("club", ether(3)), ether(3), 30)
+        site.say("'club' streams 3 wrapped ether to who farms with the instant pool's token; 'lena' does")
 
     def _outside(self) -> Fraction:
         pooled = int(self.market.view("StakingVault", "pooled()"))
@@ -292,19 +248,10 @@ class Stress:
 
     def _arbitrage(self) -> None:
         """'arno' buys slETH that is sold too cheap and hands it in; what the queue pays buys again."""
-        market, markets = self.market, self.market.markets
-        arno = market.people["arno"]
-        rate = Fraction(markets.rate, 10**18)
-        price = markets.pool.price()
-        wanted = rate * (1 - EDGE * self._expected_wait(ether(50)))
-        weth = market.weth(arno)
-        if price >= wanted or weth < ether(1):
-            return
-        spent, bought = markets.pool.swap(arno.sender, markets.weth, weth, limit=wanted)
-        if bought > ether("0.01"):
-            request = market.leave_by_queue(arno, bought)
-            self.waits[request] = Wait("arno", bought, market.now)
-            arno.routes["arbitrage"] += market.worth(bought) - spent
+        market, arno = self.market, self.market.people["arno"]
+        wanted = Fraction(market.markets.rate, 10**18) * (1 - EDGE * self._expected_wait(ether(50)))
+        if (shares := market.arbitrage(arno, wanted)) is not None:
+            self.waits[arno.requests[-1]] = Wait("arno", shares, market.now)
 
     def _close(self) -> None:
         self._judge()
@@ -352,7 +299,7 @@ class Stress:
         market.send(lena, "Farm", "exit(address,address)", token, lena.address)
         self.result["farmed"] = market.weth(lena)
         market.remove_liquidity(lena)
-        sleth, weth = market.markets.pool.leave(uma.sender, self.result["position"])
+        sleth, weth = market.markets.pool.leave(uma.sender, self.position)
         self.result |= {"uma_sleth": sleth, "uma_weth": weth}
         self.site.say("'lena' leaves farm and instant pool, 'uma' leaves Uniswap")
         self._close()

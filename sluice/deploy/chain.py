@@ -77,8 +77,10 @@ class Reader(Protocol):
 
 
 class Web3Reader:
-    def __init__(self, web3: Web3) -> None:
+    def __init__(self, web3: Web3, calls_at: str = "latest") -> None:
+        """`calls_at`: the block whose time and state calls see."""
         self._web3 = web3
+        self._calls_at = calls_at
 
     def chain_id(self) -> int:
         return self._web3.eth.chain_id
@@ -110,7 +112,7 @@ class Web3Reader:
             transaction["from"] = sender
         response = self._web3.provider.make_request(
             "eth_call",  # type: ignore[arg-type]
-            [transaction, "latest"],
+            [transaction, self._calls_at],
         )
         if error := response.get("error"):
             detail: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}

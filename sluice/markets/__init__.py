@@ -7,4 +7,6 @@ chain = Chain(reader, ROOT / "node_modules", artifacts)
 markets = Markets.deploy(chain, sender, registry)            # or Markets.find(chain, registry, path)
 markets.pool.swap(sender, markets.sleth, ether(3))
 markets.aave.borrow(sender, markets.weth, ether(1))
+
+The protocol's own pool and farm are spoken to in the same way: `instant.py`, `farming.py`.
 """

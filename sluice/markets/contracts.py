@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eth_abi.abi import decode
+from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from sluice.client import ActionError, explain
-from sluice.deploy.abi import Abi, decode_result, encode_call, encode_constructor, function
+from sluice.deploy.abi import Abi, decode_items, decode_result, encode_call, encode_constructor, function, signature_of
 from sluice.deploy.addresses import CREATE2_DEPLOYER, create2_address
 from sluice.deploy.chain import Reverted
 from sluice.deploy.errors import ArtifactError, ChainError
@@ -29,6 +29,13 @@ ZERO = "0x" + 40 * "0"
 MOST = 2**256 - 1
 """As an allowance without limit; to Aave's `repay` and `withdraw` it means all."""
 
+_PERMIT = [
+    {"name": "owner", "type": "address"},
+    {"name": "spender", "type": "address"},
+    {"name": "value", "type": "uint256"},
+    {"name": "nonce", "type": "uint256"},
+    {"name": "deadline", "type": "uint256"},
+]
 _SALT = bytes(32)
 _ERROR_STRING = keccak(text="Error(string)")[:4]
 
@@ -99,6 +106,22 @@ class Contract:
         """Tried on the node first, so that what would fail is explained instead of paid for."""
         return self.chain.send(sender, self.address, self.data(name, *arguments), value)
 
+    def events(self, name: str, *indexed: object, first_block: int) -> list[dict[str, Any]]:
+        """From that block on, oldest first; `indexed` in the order of the ABI, None where any will do."""
+        (entry,) = (each for each in self.abi if each["type"] == "event" and each["name"] == name)
+        keys = [item for item in entry["inputs"] if item["indexed"]]
+        rest = [item for item in entry["inputs"] if not item["indexed"]]
+        wanted = [
+            None if value is None else encode([item["type"]], [value])
+            for item, value in zip(keys, indexed, strict=False)
+        ]
+        found = []
+        for log in self.chain.reader.logs(self.address, first_block, [keccak(text=signature_of(entry)), *wanted]):
+            values = [decode_items([item], topic)[0] for item, topic in zip(keys, log.topics[1:], strict=True)]
+            values += decode_items(rest, log.data)
+            found.append({item["name"]: value for item, value in zip([*keys, *rest], values, strict=True)})
+        return found
+
 
 class Chain:
     """A node, the packages that markets come from, and the project's own compiled contracts."""
@@ -107,12 +130,15 @@ class Chain:
         self.reader = reader
         self.packages = packages
         self.artifacts = artifacts
+        self._own: dict[str, str] = {}
+        """Names of this project's contracts by address."""
 
     def at(self, address: str, abi: Abi) -> Contract:
         return Contract(self, to_checksum_address(address), abi)
 
     def own(self, name: str, address: str) -> Contract:
         """A contract of this project."""
+        self._own[to_checksum_address(address)] = name
         return self.at(address, self.artifacts[name].abi)
 
     def token(self, address: str) -> Contract:
@@ -148,7 +174,7 @@ class Chain:
         try:
             return self.reader.call(to, data, sender=sender, value=value)
         except Reverted as revert:
-            raise MarketError(self.reason(revert)) from revert
+            raise MarketError(self.reason(revert, to)) from revert
 
     def send(self, sender: Sender, to: str, data: bytes, value: int) -> Receipt:
         self.call(to, data, sender=sender.address, value=value)
@@ -157,20 +183,45 @@ class Chain:
             raise MarketError(f"Transaction {receipt.tx_hash} failed on the chain, though it passed when tried.")
         return receipt
 
-    def allow(self, sender: Sender, token: str, spender: str, amount: int) -> Receipt | None:
-        """Let `spender` take `amount`, once for ever; `None` where it may already."""
-        contract = self.token(token)
-        if contract.read("allowance", sender.address, spender) >= amount:
+    def allow(self, sender: Sender, token: str, spender: str, amount: int, *, exact: bool = False) -> Receipt | None:
+        """Let `spender` take `amount`, once for ever unless it is to be `exact`; `None` where it may already."""
+        if self.allowed(token, sender.address, spender) >= amount:
             return None
-        return contract.send(sender, "approve", spender, MOST)
+        return self.token(token).send(sender, "approve", spender, amount if exact else MOST)
+
+    def allowed(self, token: str, owner: str, spender: str) -> int:
+        return int(self.token(token).read("allowance", owner, spender))
+
+    def permit(self, token: str, owner: str, spender: str, value: int, deadline: int) -> dict[str, Any]:
+        """What `owner` signs (EIP-712) for a token with ERC-2612 and version 1."""
+        contract = self.token(token)
+        domain = {
+            "name": contract.read("name"),
+            "version": "1",
+            "chainId": self.reader.chain_id(),
+            "verifyingContract": contract.address,
+        }
+        message = {
+            "owner": owner,
+            "spender": spender,
+            "value": value,
+            "nonce": contract.read("nonces", owner),
+            "deadline": deadline,
+        }
+        types = {
+            "Permit": [
+                {"name": name, "type": "address" if name in ("owner", "spender") else "uint256"} for name in message
+            ]
+        }
+        return {"types": types, "primaryType": "Permit", "domain": domain, "message": message}
 
     def balance(self, token: str, account: str) -> int:
         return int(self.token(token).read("balanceOf", account))
 
-    def reason(self, revert: Reverted) -> str:
+    def reason(self, revert: Reverted, called: str | None = None) -> str:
         """In words: the string of a `require`, a number of Aave's explained, or a custom error of this project."""
         if revert.data[:4] != _ERROR_STRING:
-            return explain(revert, self.artifacts)
+            return explain(revert, self.artifacts, self._own.get(called or ""))
         try:
             (text,) = decode(["string"], revert.data[4:])
         except DecodingError:

@@ -111,11 +111,7 @@ class Markets:
         return int(self.vault.read("rate"))
 
     def stake(self, sender: Sender, assets: int) -> tuple[int, Receipt]:
-        """The shares that came for `assets` wei."""
-        least = int(self.vault.read("convertToShares", assets)) * (_SLIPPAGE - 1) // _SLIPPAGE
-        before = self.chain.balance(self.sleth, sender.address)
-        receipt = self.vault.send(sender, "stake", sender.address, least, ZERO, value=assets)
-        return self.chain.balance(self.sleth, sender.address) - before, receipt
+        return stake_in(self.vault, self.sleth, sender, assets)
 
     def wrap(self, sender: Sender, wei: int) -> Receipt:
         return self._wrapped_ether().send(sender, "deposit", value=wei)
@@ -125,6 +121,15 @@ class Markets:
 
     def _wrapped_ether(self) -> Contract:
         return self.chain.own("WrappedEther", self.weth)
+
+
+def stake_in(vault: Contract, sleth: str, sender: Sender, assets: int) -> tuple[int, Receipt]:
+    """The shares that came for `assets` wei."""
+    chain = vault.chain
+    least = int(vault.read("convertToShares", assets)) * (_SLIPPAGE - 1) // _SLIPPAGE
+    before = chain.balance(sleth, sender.address)
+    receipt = vault.send(sender, "stake", sender.address, least, ZERO, value=assets)
+    return chain.balance(sleth, sender.address) - before, receipt
 
 
 def _core(chain: Chain, registry: Registry) -> tuple[Contract, str, str]:

@@ -13,11 +13,14 @@ from sluice.beacon import proofs
 from sluice.oracle.report import Report
 from sluice.oracle.signing import OracleDomain, gather, sign
 from sluice.units import Gwei, Slot, Wei
+from tests.basket import World, config, swap_in, swap_out
 from tests.challenging import Committee, ForgedTree, flat
 from tests.gas.table import CORE_ISSUE, commit, committed, complaints, render
 from tests.helpers import publish_root
+from tests.lst import Foreign
 from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
+from tests.small_core import NodeClock, SmallCore
 
 ETHER = 10**18
 ZERO = "0x" + "00" * 20
@@ -103,6 +106,7 @@ def measure_pool(b: Bench) -> None:
     b.gas("add liquidity, first", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
     b.gas("add liquidity, repeat", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me, value=ETHER))
     b.gas("remove liquidity", p.pool.removeLiquidity(ETHER, 0, 0, me, sender=me))
+    b.gas("add slETH alone", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me))
     b.gas("stake from the pool", p.pool.stake(me, 0, ZERO, sender=me, value=ETHER))
     p.pool.sellFor(60 * ETHER, 100 * ETHER, me, forever, sender=me)
     b.gas("hand the pool's slETH in", p.pool.replenish(100 * ETHER, sender=p.actors.stranger))
@@ -110,6 +114,47 @@ def measure_pool(b: Bench) -> None:
     p.queue.request(ETHER, me, sender=me)
     p.queue.setApprovalForAll(p.pool, True, sender=me)
     b.gas("sell a request", p.pool.sellRequest(p.queue.lastRequestId(), True, 0, me, forever, sender=me))
+
+
+def measure_farm(b: Bench) -> None:
+    """slETH is staked, wrapped ether is earned, in one stream among three that others have added."""
+    p, me, other = b.p, b.p.actors.staker, b.p.actors.other
+    weth, farm = p.weth, p.farm
+    weth.deposit(sender=other, value=30 * ETHER)
+    weth.approve(farm, 2**256 - 1, sender=other)
+    start = ape.chain.blocks.head.timestamp + 100
+    for _ in range(3):
+        b.gas("farm: add a stream", farm.addStream(p.token, weth, 10 * ETHER, start, start + 10 * 86_400, sender=other))
+    for who in (me, other):
+        p.token.approve(farm, 2**256 - 1, sender=who)
+    farm.stake(p.token, ETHER, other, [1], sender=other)
+    b.gas("farm: stake, first", farm.stake(p.token, ETHER, me, [1], sender=me))
+    ape.chain.mine(deltatime=86_400)
+    b.gas("farm: stake, repeat", farm.stake(p.token, ETHER, me, [], sender=me))
+    b.gas("farm: claim one token, first", farm.claim([1], me, sender=me))
+    ape.chain.mine(deltatime=86_400)
+    b.gas("farm: claim one token, repeat", farm.claim([1], me, sender=me))
+    b.gas("farm: exit", farm.exit(p.token, me, sender=me))
+
+
+def measure_basket(b: Bench) -> None:
+    """slETH at the core's rate and cbETH's interface, in a core and a basket whose governance acts at once."""
+    me, governance = b.p.actors.staker, b.p.actors.other
+    core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
+    core.stake(me, 60 * ETHER)
+    core.touch()
+    world = World.deploy(ape.project, governance)
+    foreign = Foreign(ape.project, governance, world.manager, NodeClock())
+    cbeth, provider = foreign.cbeth(105 * 10**16), foreign.sleth(core)
+    cbeth.token.mint(me, 100 * ETHER, sender=me)
+    for token, rate in ((core.token, provider), (cbeth.token, cbeth.provider)):
+        world.basket.addToken(token, config(rate), sender=governance)
+        token.approve(world.basket, 2**256 - 1, sender=me)
+        world.basket.addLiquidity(token, 20 * ETHER, 0, me, sender=me)
+    b.gas("basket: swap into slETH", swap_in(world.basket, cbeth.token, core.token, ETHER, me))
+    b.gas("basket: swap out of slETH", swap_out(world.basket, core.token, cbeth.token, ETHER, me))
+    b.gas("basket: add one token", world.basket.addLiquidity(core.token, ETHER, 0, me, sender=me))
+    b.gas("basket: remove all", world.basket.removeAll(ETHER, [0, 0], me, sender=me))
 
 
 def measure_reports(b: Bench) -> None:
@@ -271,6 +316,8 @@ STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_challenge,
     measure_deployment,
     measure_pool,
+    measure_farm,
+    measure_basket,
 )
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 import ape
 import click
 import pytest
+from ape_run._cli import ScriptCommand
 from click.testing import CliRunner
 from eth_utils import keccak
 
@@ -19,7 +20,7 @@ from sluice.client import NEXT_STEPS, ActionError, Client, format_ether, parse_e
 from sluice.deploy.chain import Reverted, Web3Reader
 from sluice.deploy.registry import Registry
 from tests.helpers import advance_frame, signed_report
-from tests.protocol import LOCAL_PARAMS, Protocol, artifacts_of
+from tests.protocol import LOCAL_PARAMS, ROOT, Protocol, artifacts_of
 from tests.py.anvil import running_anvil
 from tests.shell import Shell, shell_of
 
@@ -193,6 +194,14 @@ def test_help_has_examples(module: ModuleType) -> None:
     assert result.exit_code == 0
     assert "Examples:\n  " in result.output
     assert f"ape run {module.__name__.removeprefix('scripts.')} " in result.output
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")  # imported above
+def test_ape_finds_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves out, with a line in the log, what it cannot load in its own way."""
+    monkeypatch.chdir(ROOT)
+    there = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
+    assert set(ScriptCommand().commands) == there >= {"deploy", "farm", "leave", "loop", "provide", "stake"}
 
 
 # --- Deploy and verify ---

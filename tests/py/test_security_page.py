@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ROWS = {"A": 9, "B": 8, "C": 11, "D": 11, "E": 7, "F": 8, "G": 5, "H": 4, "J": 7}
-NOT_OURS = {"B2", "B3", "G4", "G5"}
+ROWS = {"A": 9, "B": 8, "C": 11, "D": 11, "E": 7, "F": 8, "G": 5, "H": 4, "I": 3, "J": 7}
+NOT_OURS = {"B2", "B3", "G5"}
 """Rows that do not apply; the page says why."""
 
 

@@ -5,7 +5,9 @@ Figures of the peers are those of the research notes (section 2.3), which come f
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from hypothesis import strategies as st
 
 from sluice.model.pool import Curve, marinade_fee, sanctum_fee
 from tests.in_process import Process, Reverted
-from tests.pooling import FOREVER, Pool
+from tests.pooling import FOREVER, Pool, full_pool
 from tests.small_core import ETHER, SmallCore
 
+ROOT = Path(__file__).resolve().parents[2]
 MARINADE = Curve(Fraction(3, 1000), Fraction(3, 100), Fraction(1000 * ETHER))
 
 
@@ -145,3 +148,18 @@ def test_exact_in_and_exact_out_agree(protocol):
     assert pool.contract.surchargeAt(500 * ETHER) == 165 * 10**14
     assert pool.contract.quoteSellFor(300 * ETHER) == 303_735 * 10**15
     assert pool.contract.quoteSell(303_735 * 10**15) == (300 * ETHER, 3_735 * 10**15)
+
+
+def test_page_has_what_the_contract_says():
+    """docs/liquidity.md: ether, fee, fee per cent, surcharge per cent."""
+    page = (ROOT / "docs" / "liquidity.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.MULTILINE)
+    assert len(rows) == 6
+    pool = full_pool()
+    for out, fee, part, last in rows:
+        assets = int(out) * ETHER
+        worth = pool.core.worth(pool.contract.quoteSellFor(assets))
+        surcharge = pool.contract.surchargeAt(pool.assets - assets)
+        assert fee == f"{(worth - assets) / ETHER:.6f}"
+        assert part == f"{100 * (worth - assets) / worth:.4f}"
+        assert last == f"{surcharge / 10**16:.4f}"

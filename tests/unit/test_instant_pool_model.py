@@ -115,7 +115,7 @@ class PoolMachine(RuleBasedStateMachine):
         return self.pool.standing, self.pool.standing_once_paid
 
     def keeps_standing(self, before: tuple[Fraction, Fraction], wei: int = 5) -> None:
-        """INV-POOL-01: they fall by rounding alone."""
+        """INV-POL-01: they fall by rounding alone."""
         for now, then in zip(self.standings, before, strict=True):
             assert now >= then - Fraction(wei * ETHER, self.pool.supply)
 
@@ -371,7 +371,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def books_are_right(self) -> None:
-        """INV-POOL-02 and INV-POOL-03: what is there is what is owed, in ether, slETH and requests."""
+        """INV-POL-02 and INV-POL-03: what is there is what is owed, in ether, slETH and requests."""
         if not hasattr(self, "world"):
             return
         pool, core, line = self.pool, self.core, self.line
@@ -393,7 +393,7 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 def test_I2_pool_does_what_the_model_foretells(protocol):
-    """INV-POOL-01 to INV-POOL-03, through random lives: no sequence of calls takes more than trades pay for."""
+    """INV-POL-01 to INV-POL-03, through random lives: no sequence of calls takes more than trades pay for."""
     deep = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
     run_state_machine_as_test(
         PoolMachine,

@@ -187,6 +187,8 @@ class BasketMachine(RuleBasedStateMachine):
     @rule(letter=letters, amount=st.integers(1, ETHER))
     def fund(self, letter: str, amount: int) -> None:
         def foretold(m: Model) -> None:
+            if m.tokens[letter].input_off:
+                raise Refused("InputIsOff")
             m.tokens[letter].incentive += amount
 
         self.call(foretold, lambda: self.basket.fund(self.token(letter), amount, sender=self.other))
@@ -214,9 +216,7 @@ class BasketMachine(RuleBasedStateMachine):
         self.world.mode(letter, mode)
         self.model.tokens[letter].sick = mode == "Revert"
 
-    @rule(
-        letter=letters, in_fee=st.integers(-100, 100), extra=st.integers(0, 100), cap=st.sampled_from((10, 2**32 - 1))
-    )
+    @rule(letter=letters, in_fee=st.integers(0, 100), extra=st.integers(0, 200), cap=st.sampled_from((10, 2**32 - 1)))
     def configure(self, letter: str, in_fee: int, extra: int, cap: int) -> None:
         out_fee = min(100, extra - in_fee)
         share_cap = 6_000 if extra % 3 == 0 else BPS

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ape import chain, networks
 from eth_utils import keccak
 
 from tests.in_process import Process
-from tests.lst import ERC1967_SLOT, LIMITS, ZOS_SLOT, Foreign, Health, Lst, header_of, pin
+from tests.lst import LIMITS, Foreign, Health, Lst, accept_all, assert_healthy, assert_sick, pin, record_now
+from tests.played import Played
 from tests.reverts import reverts
-from tests.small_core import DAY, ETHER, ZERO, NodeClock, SmallCore
+from tests.small_core import DAY, ETHER, ZERO, SmallCore
 
 RATE = 1_172_345_678_901_234_567
 BPS = 10_000
@@ -22,13 +21,24 @@ BOUND = 2**96 - 1
 
 
 @pytest.fixture(scope="module")
-def governance(accounts):
-    return accounts[0]
+def process():
+    return Played()
+
+
+@pytest.fixture(autouse=True)
+def _taken_back(process, tokens, sleth, asset):
+    with process.taken_back():
+        yield
 
 
 @pytest.fixture(scope="module")
-def stranger(accounts):
-    return accounts[6]
+def governance(process):
+    return process.account(0)
+
+
+@pytest.fixture(scope="module")
+def stranger(process):
+    return process.account(6)
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +47,17 @@ def manager(project, governance):
 
 
 @pytest.fixture(scope="module")
-def foreign(project, governance, manager):
-    return Foreign(project, governance, manager, NodeClock())
+def foreign(project, governance, manager, process):
+    return Foreign(project, governance, manager, process)
 
 
 @pytest.fixture(scope="module")
-def tokens(foreign):
+def tokens(foreign, process):
     return {
         "wstETH": foreign.wsteth(RATE),
         "rETH": foreign.reth(RATE),
         "cbETH": foreign.cbeth(RATE),
-        "mETH": foreign.meth(RATE, lambda: int(chain.blocks.head.number)),
+        "mETH": foreign.meth(RATE, lambda: process.now // 12),
     }
 
 
@@ -58,36 +68,6 @@ def cbeth(tokens):
 
 def ceil(a: int, b: int) -> int:
     return -(-a // b)
-
-
-def set_code(target: Any, code: str) -> None:
-    networks.provider.make_request("anvil_setCode", [str(target.address), code])
-
-
-def assert_sick(lst: Lst, reason: Health) -> None:
-    """By every way to ask."""
-    provider = lst.provider
-    assert provider.health() == reason
-    assert provider.healthy() is False
-    unhealthy = {"token": lst.token, "reason": reason}
-    with reverts(provider.Unhealthy, **unhealthy):
-        provider.requireHealthy()
-    for ask in (lambda: provider.toEther(ETHER), lambda: provider.toTokens(ETHER), provider.rates):
-        with reverts(provider.Unhealthy, **unhealthy):
-            ask()
-
-
-def record_now(lst: Lst, governance: Any) -> int:
-    """The node's clock does not go back between tests, so the record of the fixture may be old. Returns its time."""
-    lst.provider.accept(0, 2**256 - 1, sender=governance)
-    return int(lst.provider.record()[2])
-
-
-def assert_healthy(lst: Lst, rate: int) -> None:
-    assert lst.provider.health() == Health.HEALTHY
-    assert lst.provider.healthy() is True
-    lst.provider.requireHealthy()
-    assert lst.provider.rates() == lst.rates(rate)
 
 
 # --- What they say ---
@@ -123,13 +103,13 @@ def test_no_way_there_and_back_gains(tokens):
 
 
 @pytest.mark.parametrize("name", ["wstETH", "rETH"])
-def test_a_report_that_is_too_old_makes_it_stale_until_the_next(tokens, name, stranger):
+def test_a_report_that_is_too_old_makes_it_stale_until_the_next(process, tokens, name, stranger):
     lst = tokens[name]
     lst.report()
-    assert 0 <= chain.blocks.head.timestamp - lst.provider.reportedAt() <= 24
-    chain.mine(timestamp=lst.provider.reportedAt() + 3 * DAY)
+    assert 0 <= process.now - lst.provider.reportedAt() <= 24
+    process.wait_until(lst.provider.reportedAt() + 3 * DAY)
     assert_healthy(lst, RATE)
-    chain.mine(deltatime=12)
+    process.pass_time(12)
     assert_sick(lst, Health.STALE)
     with reverts(lst.provider.Unhealthy, token=lst.token, reason=Health.STALE):  # not for anybody to write down
         lst.provider.poke(sender=stranger)
@@ -137,31 +117,14 @@ def test_a_report_that_is_too_old_makes_it_stale_until_the_next(tokens, name, st
     assert_healthy(lst, RATE)
 
 
-def test_the_age_of_a_report_of_meth_is_told_in_blocks(project, governance, manager, tokens):
-    meth = tokens["mETH"]
-    limits = {**LIMITS, "maxAge": 1200}
-    provider = governance.deploy(
-        project.MEthRateProvider, manager, limits, pin(), meth.token, meth.provider.source(), meth.oracle
-    )
-    lst = replace(meth, provider=provider)
-    lst.report()  # of the block before it
-    assert chain.blocks.head.timestamp - lst.provider.reportedAt() == 12
-    networks.provider.make_request("anvil_mine", [hex(99), hex(1)])
-    assert_healthy(lst, RATE)
-    networks.provider.make_request("anvil_mine", [hex(1), hex(1)])
-    assert_sick(lst, Health.STALE)
-    lst.report()
-    assert_healthy(lst, RATE)
-
-
-def test_a_report_from_the_future_is_none(tokens, governance):
+def test_a_report_from_the_future_is_none(process, tokens, governance):
     lst = tokens["rETH"]
-    lst.balances.setBalances(chain.blocks.head.timestamp + DAY, RATE * 1000, ETHER * 1000, sender=governance)
+    lst.balances.setBalances(process.now + DAY, RATE * 1000, ETHER * 1000, sender=governance)
     assert_sick(lst, Health.STALE)
 
 
-def test_without_a_report_the_last_change_that_was_recorded_counts(cbeth, stranger):
-    chain.mine(deltatime=3 * DAY + 1)
+def test_without_a_report_the_last_change_that_was_recorded_counts(process, cbeth, stranger):
+    process.pass_time(3 * DAY + 1)
     assert cbeth.provider.reportedAt() == 0
     assert_sick(cbeth, Health.STALE)
     # nothing new: the oracle may be dead, and nobody refreshes it by saying the same again
@@ -179,10 +142,10 @@ def test_without_a_report_the_last_change_that_was_recorded_counts(cbeth, strang
 
 
 @pytest.fixture(scope="module")
-def core(project, governance, accounts):
-    core = SmallCore.deploy(project, governance, accounts[1])
-    core.stake(accounts[2], 40 * ETHER)
-    core.tip(accounts[9], 12 * ETHER + 7)
+def core(project, governance, process):
+    core = SmallCore.deploy(project, governance, process.account(1), process)
+    core.stake(process.account(2), 40 * ETHER)
+    core.tip(process.account(9), 12 * ETHER + 7)
     core.touch()
     return core
 
@@ -209,11 +172,11 @@ def test_D11_sleth_is_sick_while_a_slashing_is_proven_and_not_counted(sleth, cor
     assert sleth.provider.health() == Health.HEALTHY
 
 
-def test_D11_sleth_is_sick_without_reports(sleth, core):
+def test_D11_sleth_is_sick_without_reports(process, sleth, core):
     until = core.vault.referenceTime() + 3 * DAY
-    chain.mine(timestamp=until)
+    process.wait_until(until)
     assert sleth.provider.health() == Health.HEALTHY
-    chain.mine(timestamp=until + 1)
+    process.wait_until(until + 1)
     assert_sick(sleth, Health.STALE)
 
 
@@ -310,9 +273,9 @@ def test_stone_is_between_the_price_of_the_round_and_that_of_now(stone, governan
     assert stone.provider.rates() == (less - ceil(less * 100, 10**6), RATE + 1)
 
 
-def test_stone_tells_when_its_round_was_settled(stone, governance):
+def test_stone_tells_when_its_round_was_settled(process, stone, governance):
     assert stone.provider.reportedAt() == stone.vault.settlementTime(0)
-    chain.mine(deltatime=3 * DAY + 1)
+    process.pass_time(3 * DAY + 1)
     assert_sick(stone, Health.STALE)
     stone.vault.rollToNextRound(sender=governance)
     assert stone.provider.health() == Health.HEALTHY
@@ -347,11 +310,11 @@ def test_a_fall_within_the_bound_is_let_through_and_one_wei_more_is_not(cbeth, g
     assert_sick(cbeth, Health.FELL)
 
 
-@pytest.mark.parametrize(("passed", "days"), [(0, 1), (DAY - 30, 1), (DAY, 2), (3 * DAY - 30, 3)])
-def test_a_rise_within_the_bound_is_let_through_and_one_wei_more_is_not(cbeth, governance, passed, days):
+@pytest.mark.parametrize(("passed", "days"), [(0, 1), (2 * DAY - 30, 1), (2 * DAY, 2), (3 * DAY - 30, 2)])
+def test_a_rise_within_the_bound_is_let_through_and_one_wei_more_is_not(process, cbeth, governance, passed, days):
     recorded = record_now(cbeth, governance)
     if passed:
-        chain.mine(timestamp=recorded + passed)
+        process.wait_until(recorded + passed)
     most = RATE * (BPS + 20 * days) // BPS
     cbeth.set_rate(most)
     assert_healthy(cbeth, most)
@@ -359,9 +322,25 @@ def test_a_rise_within_the_bound_is_let_through_and_one_wei_more_is_not(cbeth, g
     assert_sick(cbeth, Health.ROSE)
 
 
-def test_however_long_nobody_records_a_week_of_rise_is_the_most(tokens):
+def test_D11_whoever_pokes_each_day_lets_no_more_through_than_a_rise_a_day(process, cbeth, governance):
+    record_now(cbeth, governance)
+    rate = RATE
+    for _ in range(10):
+        process.pass_time(DAY)
+        low, high = rate, 2 * rate  # the most that is healthy now
+        while high - low > 1:
+            middle = (low + high) // 2
+            cbeth.set_rate(middle)
+            low, high = (middle, high) if cbeth.provider.health() == Health.HEALTHY else (low, middle)
+        cbeth.set_rate(low)
+        assert cbeth.provider.poke(sender=governance).return_value == Health.HEALTHY
+        rate = low
+    assert rate <= RATE * (BPS + 20) ** 10 // BPS**10
+
+
+def test_however_long_nobody_records_a_week_of_rise_is_the_most(process, tokens):
     lst = tokens["rETH"]
-    chain.mine(deltatime=90 * DAY)
+    process.pass_time(90 * DAY)
     most = RATE * (BPS + 20 * 7) // BPS
     lst.set_rate(most - 1)
     lst.report()
@@ -415,10 +394,10 @@ def test_D11_a_jump_makes_it_sick_and_whoever_pokes_halts_it(cbeth, stranger, go
     assert_healthy(cbeth, jumped)
 
 
-def test_D11_a_jump_that_waits_long_enough_does_not_become_a_rise(cbeth, stranger):
+def test_D11_a_jump_that_waits_long_enough_does_not_become_a_rise(process, cbeth, stranger):
     cbeth.set_rate(RATE * 11 // 10)
     for _ in range(10):
-        chain.mine(deltatime=DAY)
+        process.pass_time(DAY)
         assert cbeth.provider.health() == Health.ROSE
     cbeth.provider.poke(sender=stranger)
     assert_sick(cbeth, Health.HALTED)
@@ -433,19 +412,15 @@ def test_D11_what_is_no_rate_is_none(cbeth, governance, rate):
             call()
 
 
-def accept_all(lst: Lst, governance: Any) -> None:
-    lst.provider.accept(0, 2**256 - 1, sender=governance)
-
-
-def test_poke_records_once_in_a_window(cbeth, governance, stranger):
+def test_poke_records_once_in_a_window(process, cbeth, governance, stranger):
     recorded = record_now(cbeth, governance)
     cbeth.set_rate(RATE + 1)
     with reverts(cbeth.provider.PokedTooEarly, next=recorded + DAY):
         cbeth.provider.poke(sender=stranger)
-    chain.mine(timestamp=recorded + DAY - 2)
+    process.wait_until(recorded + DAY - 2)
     with reverts(cbeth.provider.PokedTooEarly, next=recorded + DAY):
         cbeth.provider.poke(sender=stranger)
-    chain.mine(timestamp=recorded + DAY)
+    process.wait_until(recorded + DAY)
     tx = cbeth.provider.poke(sender=stranger)
     assert tx.return_value == Health.HEALTHY
     assert cbeth.provider.record() == (RATE + 1, RATE + 1, tx.timestamp)
@@ -461,235 +436,6 @@ def test_accept_looks_at_what_it_accepts(cbeth, governance):
 def test_accept_is_governances(cbeth, stranger):
     with reverts(cbeth.provider.AccessManagedUnauthorized, caller=stranger):
         cbeth.provider.accept(0, BOUND, sender=stranger)
-
-
-# --- Code ---
-
-
-def test_D11_other_code_of_the_token_makes_it_sick_and_poked_for_good(cbeth, stranger, governance):
-    code = networks.provider.get_code(cbeth.token.address)
-    set_code(cbeth.token, "0x" + code.hex().removeprefix("0x") + "00")
-    assert_sick(cbeth, Health.CODE_CHANGED)
-    with reverts(cbeth.provider.Unhealthy, token=cbeth.token, reason=Health.CODE_CHANGED):
-        cbeth.provider.accept(0, BOUND, sender=governance)
-    tx = cbeth.provider.poke(sender=stranger)
-    assert tx.events == [cbeth.provider.ProviderSwitchedOff(reason=Health.CODE_CHANGED, implementation=ZERO)]
-    set_code(cbeth.token, "0x" + code.hex().removeprefix("0x"))
-    assert_sick(cbeth, Health.SWITCHED_OFF)
-    for call in (lambda: cbeth.provider.poke(sender=stranger), lambda: accept_all(cbeth, governance)):
-        with reverts(cbeth.provider.Unhealthy, token=cbeth.token, reason=Health.SWITCHED_OFF):
-            call()
-
-
-def test_a_source_beside_the_token_is_pinned_as_the_token_is(tokens):
-    lst = tokens["mETH"]
-    set_code(lst.token, "0x00")
-    assert_sick(lst, Health.CODE_CHANGED)
-
-
-def test_a_source_that_reverts_makes_it_sick(tokens, governance):
-    lst = tokens["rETH"]
-    lst.balances.setBalances(chain.blocks.head.timestamp, 1, 0, sender=governance)  # a division by zero
-    assert lst.provider.health() == Health.SOURCE_FAILED
-    assert lst.provider.healthy() is False
-    with reverts(lst.provider.Unhealthy, token=lst.token, reason=Health.SOURCE_FAILED):
-        lst.provider.requireHealthy()
-    with reverts(0x12):
-        lst.provider.rates()
-
-
-@pytest.mark.parametrize("name", ["wstETH", "rETH"])
-def test_D11_another_implementation_that_the_proxy_tells_makes_it_sick(project, tokens, governance, name, stranger):
-    """stETH upgraded behind Aragon's proxy; rETH's balances replaced in RocketStorage."""
-    lst = tokens[name]
-    if name == "wstETH":
-        other = governance.deploy(project.StEthStandIn)
-        lst.proxy.setImplementation(other, sender=governance)
-    else:
-        from tests.lst import ROCKET_KEY
-
-        other = governance.deploy(project.RocketBalancesStandIn)
-        lst.store.setAddress(ROCKET_KEY, other, sender=governance)
-    assert_sick(lst, Health.IMPLEMENTATION_CHANGED)
-    tx = lst.provider.poke(sender=stranger)
-    assert tx.events == [lst.provider.ProviderSwitchedOff(reason=Health.IMPLEMENTATION_CHANGED, implementation=other)]
-    assert_sick(lst, Health.SWITCHED_OFF)
-
-
-def test_other_code_of_the_implementation_makes_it_sick(project, tokens):
-    lst = tokens["wstETH"]
-    implementation = project.StEthStandIn.at(lst.provider.implementation())
-    set_code(implementation, "0x60005260206000f3")
-    assert_sick(lst, Health.CODE_CHANGED)
-
-
-def test_a_probe_that_does_not_answer_names_no_implementation(tokens, governance):
-    lst = tokens["rETH"]
-    set_code(lst.store, "0xfe")
-    assert_sick(lst, Health.IMPLEMENTATION_CHANGED)
-
-
-def test_nobody_switches_it_off_by_leaving_too_little_gas_for_the_probe(tokens, stranger):
-    lst = tokens["wstETH"]
-    for gas in range(24_000, 90_000, 1_500):
-        with reverts():  # out of gas, or poked too early
-            lst.provider.poke(sender=stranger, gas=gas)
-    assert_healthy(lst, RATE)
-
-
-# --- Implementations that are proven ---
-
-SLOTS = {"ERC-1967": ERC1967_SLOT, "zeppelinos": ZOS_SLOT}
-
-
-@pytest.fixture(params=["ERC-1967", "zeppelinos"])
-def proxied(project, foreign, governance, request):
-    """A token whose proxy tells nobody what is behind it."""
-    logic = governance.deploy(project.ExchangeRateStandIn)
-    if request.param == "ERC-1967":
-        proxy = governance.deploy(project.OwnProxyStandIn, logic)  # OpenZeppelin's
-    else:
-        proxy = governance.deploy(project.SlotProxyStandIn, ZOS_SLOT, logic)
-    token = project.ExchangeRateStandIn.at(proxy.address)
-    token.updateExchangeRate(RATE, sender=governance)
-    slot = bytes(32) if request.param == "ERC-1967" else ZOS_SLOT
-    provider = foreign.provider("ExchangeRateProvider", pin(logic, slot, 2 * DAY), token)
-    lst = Lst(token, provider, lambda r: token.updateExchangeRate(r, sender=governance), None, exact=True)
-    lst.logic, lst.proxy, lst.slot = logic, proxy, SLOTS[request.param]  # type: ignore[attr-defined]
-    return lst
-
-
-def upgrade(lst: Any, to: Any, governance: Any) -> None:
-    if lst.slot == ERC1967_SLOT:
-        lst.token.upgradeToAndCall(to, b"", sender=governance)
-    else:
-        lst.proxy.setImplementation(to, sender=governance)
-
-
-def proof_of(lst: Any) -> tuple[bytes, list[bytes], list[bytes], int]:
-    """Header, proofs and time of a block of now; another is mined, so that its hash is known."""
-    chain.mine(deltatime=12)  # unlike on a real chain, two blocks may share their time here
-    request = networks.provider.make_request
-    block = request("eth_getBlockByNumber", ["latest", False])
-    answer = request("eth_getProof", [lst.token.address, ["0x" + lst.slot.hex()], block["number"]])
-    chain.mine(deltatime=12)
-
-    def nodes(listed: list[str]) -> list[bytes]:
-        return [bytes.fromhex(each.removeprefix("0x")) for each in listed]
-
-    return (
-        header_of(dict(block)),
-        nodes(answer["accountProof"]),
-        nodes(answer["storageProof"][0]["proof"]),
-        int(block["timestamp"], 16),
-    )
-
-
-def test_an_implementation_that_must_be_proven_is_of_no_use_before(proxied, stranger):
-    assert_sick(proxied, Health.PROOF_TOO_OLD)
-    *proof, time = proof_of(proxied)
-    tx = proxied.provider.proveImplementation(*proof, sender=stranger)
-    assert tx.events == [proxied.provider.ImplementationProven(timestamp=time)]
-    assert proxied.provider.provenAt() == time
-    assert_healthy(proxied, RATE)
-
-
-def test_a_proof_grows_old_and_anyone_renews_it(proxied, stranger):
-    *proof, time = proof_of(proxied)
-    proxied.provider.proveImplementation(*proof, sender=stranger)
-    chain.mine(timestamp=time + 2 * DAY)
-    assert_healthy(proxied, RATE)
-    chain.mine(timestamp=time + 2 * DAY + 1)
-    assert_sick(proxied, Health.PROOF_TOO_OLD)
-    with reverts(proxied.provider.ProofOutOfOrder, timestamp=time, bound=time):
-        proxied.provider.proveImplementation(*proof, sender=stranger)
-    *proof, _ = proof_of(proxied)
-    proxied.provider.proveImplementation(*proof, sender=stranger)
-    assert_healthy(proxied, RATE)
-
-
-def test_D11_whoever_proves_another_implementation_switches_it_off_for_good(project, proxied, governance, stranger):
-    *proof, _ = proof_of(proxied)
-    proxied.provider.proveImplementation(*proof, sender=stranger)
-    other = governance.deploy(project.ExchangeRateStandIn)
-    upgrade(proxied, other, governance)
-    *proof, _ = proof_of(proxied)
-    upgrade(proxied, proxied.logic, governance)  # as if nothing had been
-    tx = proxied.provider.proveImplementation(*proof, sender=stranger)
-    assert tx.events == [
-        proxied.provider.ProviderSwitchedOff(reason=Health.IMPLEMENTATION_CHANGED, implementation=other)
-    ]
-    *proof, _ = proof_of(proxied)
-    proxied.provider.proveImplementation(*proof, sender=stranger)
-    assert_sick(proxied, Health.SWITCHED_OFF)
-
-
-def test_a_proof_of_a_block_before_the_provider_says_nothing(project, foreign, governance, proxied, stranger):
-    """Else the implementation before the one that was looked at would switch it off."""
-    other = governance.deploy(project.ExchangeRateStandIn)
-    old = proof_of(proxied)
-    upgrade(proxied, other, governance)
-    provider = foreign.provider("ExchangeRateProvider", pin(other, proxied.slot, 2 * DAY), proxied.token)
-    born = chain.blocks.head.timestamp
-    *proof, time = old
-    with reverts(provider.ProofOutOfOrder, timestamp=time, bound=born):
-        provider.proveImplementation(*proof, sender=stranger)
-
-
-def test_a_proof_of_a_block_beyond_the_256_is_found_in_the_history(proxied, stranger):
-    """EIP-2935."""
-    *proof, _ = proof_of(proxied)
-    networks.provider.make_request("anvil_mine", [hex(300), hex(1)])
-    proxied.provider.proveImplementation(*proof, sender=stranger)
-    assert_healthy(proxied, RATE)
-
-
-def test_a_header_that_is_no_block_is_refused(proxied, stranger):
-    header, account, storage, _ = proof_of(proxied)
-    number = chain.blocks.head.number - 1
-    forged = bytearray(header)
-    forged[-1] ^= 1
-    with reverts(proxied.provider.HeaderUnknown, number=number):
-        proxied.provider.proveImplementation(bytes(forged), account, storage, sender=stranger)
-
-
-@pytest.mark.parametrize("part", [1, 2])
-def test_a_proof_that_is_not_of_the_block_is_refused(proxied, stranger, part):
-    proof = list(proof_of(proxied)[:3])
-    node = bytearray(proof[part][-1])
-    node[-1] ^= 1
-    proof[part] = [*proof[part][:-1], bytes(node)]
-    with reverts(proxied.provider.TrieProofTraversalError):
-        proxied.provider.proveImplementation(*proof, sender=stranger)
-
-
-def test_a_proof_of_another_account_is_refused(cbeth, proxied, stranger):
-    header, account, _, _ = proof_of(proxied)
-    other = networks.provider.make_request("eth_getProof", [cbeth.token.address, [], "latest"])
-    foreign_account = [bytes.fromhex(each.removeprefix("0x")) for each in other["accountProof"]]
-    with reverts(proxied.provider.TrieProofTraversalError):
-        proxied.provider.proveImplementation(header, foreign_account, account, sender=stranger)
-
-
-def test_providers_that_prove_nothing_take_no_proof(cbeth, tokens, stranger):
-    for provider in (cbeth.provider, tokens["wstETH"].provider):
-        with reverts(provider.ProofNotUsed):
-            provider.proveImplementation(b"\xc0", [], [], sender=stranger)
-
-
-def test_without_an_age_a_proof_is_not_asked_for_and_still_switches_off(project, foreign, governance, stranger):
-    logic, other = (governance.deploy(project.ExchangeRateStandIn) for _ in range(2))
-    token = project.ExchangeRateStandIn.at(governance.deploy(project.OwnProxyStandIn, logic).address)
-    token.updateExchangeRate(RATE, sender=governance)
-    provider = foreign.provider("ExchangeRateProvider", pin(logic), token)
-    lst = Lst(token, provider, lambda _: None, lambda: None, exact=True)
-    lst.slot = ERC1967_SLOT  # type: ignore[attr-defined]
-    assert_healthy(lst, RATE)
-    token.upgradeToAndCall(other, b"", sender=governance)
-    assert_healthy(lst, RATE)  # nobody has told yet
-    *proof, _ = proof_of(lst)
-    provider.proveImplementation(*proof, sender=stranger)
-    assert_sick(lst, Health.SWITCHED_OFF)
 
 
 # --- Construction ---

@@ -268,9 +268,12 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     function _rateHealth(State memory state, uint256 low, uint256 high) private view returns (Health reason) {
         if (!_valid(low, high)) return Health.RateInvalid;
         if (state.halted) return Health.Halted;
-        if (low * BPS < state.low * (BPS - FALL)) return Health.Fell;
-        uint256 days_ = Math.min((block.timestamp - state.recordedAt) / 1 days + 1, MAX_DAYS);
-        if (high * BPS > state.high * (BPS + RISE * days_)) return Health.Rose;
+        unchecked {
+            // rates are below 2^96, records of the past, RISE and FALL at most BPS / 100
+            if (low * BPS < state.low * (BPS - FALL)) return Health.Fell;
+            uint256 days_ = Math.max(1, Math.min((block.timestamp - state.recordedAt) / 1 days, MAX_DAYS));
+            if (high * BPS > state.high * (BPS + RISE * days_)) return Health.Rose;
+        }
         reason = _condition();
         if (reason != Health.Healthy) return reason;
         uint256 time = _reportTime();

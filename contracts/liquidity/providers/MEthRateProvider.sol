@@ -27,6 +27,8 @@ interface IMEthOracle {
 /// @title Rate of mETH
 /// @notice The staking contract tells it. Its records name blocks, not times: a block is taken for 12 seconds, so slots
 /// without a block (a percent or so) make a record look a little younger than it is.
+/// The pin is for the staking contract. mETH itself is a proxy, too, of whose implementation nothing is known here: who can
+/// change it can mint, and the token's cap in the basket is what that can cost.
 contract MEthRateProvider is LstRateProvider {
     uint256 private constant BLOCK_TIME = 12; // seconds
 

@@ -1,0 +1,277 @@
+"""Stake in the farm, take what was earned, and add streams for others to earn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+
+from scripts._markets import chain_of
+from scripts._session import PATIENCE, ApeSender, common_options, console, explained, open_session
+from sluice.client import ActionError, format_ether
+from sluice.markets.farming import WETH, Farm, Stream, Token
+from sluice.units import SECONDS_PER_DAY, when
+
+if TYPE_CHECKING:
+    from ape.api import AccountAPI, ProviderAPI
+
+EPILOG = """
+\b
+Examples (with --network http://127.0.0.1:8545):
+  ape run farm                                 # streams, and what the account has in them
+  ape run farm add 30 --reward weth --days 30  # 30 ether for who stakes shares of the instant pool
+  ape run farm stake 5                         # of the pool's shares; `ape run provide` gets some
+  ape run farm stake all --token sleth --stream 3
+  ape run farm choose --stream 4               # the stake counts for that stream, too
+  ape run farm claim
+  ape run farm exit
+"""
+MINUTE = 60
+
+
+class Wish(NamedTuple):  # ape runs scripts outside of sys.modules, where dataclasses look for their annotations
+    """What was typed, beside the action."""
+
+    amount: str | None
+    token: Token
+    streams: tuple[int, ...]
+    reward: Token
+    days: int
+    begins: int
+    """Minutes from now."""
+    yes: bool
+
+    def confirm(self, question: str) -> None:
+        if not self.yes:
+            click.confirm(question, abort=True)
+
+
+def tell(farm: Farm, stream: Stream, now: int, owner: str, chosen: Sequence[int]) -> None:
+    yearly = farm.yearly(stream)
+    if stream.end <= now:
+        time = f"was over {when(stream.end)}"
+    elif stream.start > now:
+        time = f"{when(stream.start)} to {when(stream.end)}"
+    else:
+        time = f"until {when(stream.end)}"
+    earned = farm.earned(stream.id, owner)
+    console.print(
+        f"Stream {stream.id}: {stream.reward.show(stream.per_day)} a day for stakes of {stream.stake.label}, {time}; "
+        f"{stream.stake.show(stream.eligible)} share it"
+        + (f", {float(yearly):,.2%} a year" if yearly is not None and stream.end > now else "")
+        + ("; chosen" if stream.id in chosen else "")
+        + (f"; earned {stream.reward.show(earned)}" if earned else "")
+        + "."
+    )
+
+
+def show(farm: Farm, sender: ApeSender, _: Wish) -> None:
+    owner, now = sender.address, sender.next_time()
+    mine = farm.ever_chosen(owner)
+    streams = [farm.stream(each) for each in sorted({*farm.newest(), *mine})]
+    tokens = {each.address: each for each in (farm.token("lp"), farm.token("sleth"), *(each.stake for each in streams))}
+    chosen = [each for token in tokens.values() for each in farm.chosen(token, owner)]
+    shown = [each for each in streams if each.end > now or farm.earned(each.id, owner)]
+    for stream in shown:
+        tell(farm, stream, now, owner, chosen)
+    if not shown:
+        console.print("No stream pays now: `ape run farm add` adds one.")
+    stakes = [token.show(amount) for token in tokens.values() if (amount := farm.staked(token, owner))]
+    console.print(f"{owner} has staked {' and '.join(stakes) or 'nothing'}.")
+
+
+def stake(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    owner, token = sender.address, wish.token
+    held = farm.chain.balance(token.address, owner)
+    if wish.amount is None:
+        raise ActionError("Say how much: `ape run farm stake 5`, or `all`.")
+    amount = held if wish.amount == "all" else token.parse(wish.amount, "AMOUNT")
+    if not amount or amount > held:
+        raise ActionError(f"{owner} holds {token.show(held)}: stake that much or less, or see --token.")
+    ids = chosen_for(farm, sender, wish)
+    console.print(f"{token.show(amount)} are staked" + (f" and count for stream {listed(ids)}, too." if ids else "."))
+    if not ids and not farm.chosen(token, owner):
+        console.print("No stream that pays slETH, WETH or slLP is for it: it earns nothing yet.", style="yellow")
+    wish.confirm("Stake?")
+    deadline, permit = sender.next_time() + PATIENCE, None
+    # only of the protocol's own tokens is it known what their permits look like
+    if token.name in ("slETH", "slLP") and farm.chain.allowed(token.address, owner, farm.contract.address) < amount:
+        permit = sender.sign(farm.chain.permit(token.address, owner, farm.contract.address, amount, deadline))
+    receipt = farm.stake(sender, token, amount, ids, deadline, permit)
+    console.print(
+        f"{owner} has staked {token.show(farm.staked(token, owner))} ({receipt.gas_used:,} gas, {receipt.tx_hash})."
+    )
+
+
+def chosen_for(farm: Farm, sender: ApeSender, wish: Wish) -> list[int]:
+    """Streams that the stake does not count for yet: those that were typed, or the best."""
+    if not wish.streams:
+        return [each.id for each in farm.worth_choosing(wish.token, sender.address, sender.next_time())]
+    already = farm.chosen(wish.token, sender.address)
+    return [each for each in dict.fromkeys(wish.streams) if each not in already]
+
+
+def choose(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    ids = chosen_for(farm, sender, wish)
+    if not ids:
+        raise ActionError(f"There is no other stream to choose for {wish.token.label}: `ape run farm` lists them.")
+    now = sender.next_time()
+    for each in ids:
+        tell(farm, farm.stream(each), now, sender.address, ())
+    wish.confirm("Choose?")
+    receipt = farm.choose(sender, wish.token, ids)
+    console.print(f"The stake counts for stream {listed(ids)} ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+
+
+def claim(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    earning = farm.earning(sender.address)
+    if wish.streams:
+        earning = {each: farm.earned(each, sender.address) for each in wish.streams}
+    if not any(earning.values()):
+        raise ActionError(f"{sender.address} has earned nothing that it has not claimed.")
+    for each, amount in earning.items():
+        console.print(f"Stream {each}: {farm.stream(each).reward.show(amount)}.")
+    wish.confirm("Claim?")
+    receipt = farm.claim(sender, list(earning))
+    told_of_claims(farm, sender.address, receipt.block)
+    console.print(f"Claimed ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+
+
+def leave(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    owner, token = sender.address, wish.token
+    staked = farm.staked(token, owner)
+    if not staked:
+        raise ActionError(f"{owner} has staked no {token.label}: see --token.")
+    console.print(f"{token.show(staked)} are taken out, and what they have earned is claimed.")
+    wish.confirm("Exit?")
+    receipt = farm.exit(sender, token)
+    told_of_claims(farm, owner, receipt.block)
+    console.print(f"{token.show(staked)} came back ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+    for each in farm.contract.events("ClaimFailed", None, owner, first_block=receipt.block):
+        console.print(f"Stream {each['id']} could not pay; it is still owed.", style="yellow")
+    if earning := farm.earning(owner):
+        console.print(f"Still to claim, of stream {listed(list(earning))}: `ape run farm claim`.")
+
+
+def told_of_claims(farm: Farm, owner: str, block: int) -> None:
+    for each in farm.contract.events("Claimed", None, owner, first_block=block):
+        console.print(f"{farm.stream(each['id']).reward.show(each['amount'])} came from stream {each['id']}.")
+
+
+def add(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    owner, reward, token = sender.address, wish.reward, wish.token
+    if wish.amount is None:
+        raise ActionError("Say how much: `ape run farm add 30 --reward weth --days 30`.")
+    amount = reward.parse(wish.amount, "AMOUNT")
+    missing = max(0, amount - farm.chain.balance(reward.address, owner))
+    if missing:
+        ether = farm.chain.reader.balance(owner)
+        if reward.name != WETH:
+            raise ActionError(f"{owner} lacks {reward.show(missing)}.")
+        if ether <= missing:
+            raise ActionError(f"{owner} holds {format_ether(ether)} ether and would wrap {format_ether(missing)}.")
+    per_day = reward.show(amount // wish.days)
+    console.print(
+        f"{reward.show(amount)} for who stakes {token.label}: {per_day} a day for {wish.days} days, from "
+        f"{wish.begins} minutes from now on." + (f" {format_ether(missing)} ether are wrapped." if missing else "")
+    )
+    console.print("It cannot be taken back, but for the part of times in which nobody has chosen it.")
+    wish.confirm("Send up to 3 transactions?")
+    if missing:
+        farm.weth.send(sender, "deposit", value=missing)
+    start = sender.next_time() + wish.begins * MINUTE
+    stream = farm.add(sender, token, reward, amount, start, start + wish.days * SECONDS_PER_DAY)
+    console.print(f"Stream {stream} begins {when(start)}.")
+
+
+def reclaim(farm: Farm, sender: ApeSender, wish: Wish) -> None:
+    ids = wish.streams or farm.added_by(sender.address)
+    due = {each: amount for each in ids if (amount := farm.contract.read("reclaimable", each))}
+    if not due:
+        raise ActionError("There is nothing to take back: only what nobody could earn, once a stream is over.")
+    for each, amount in due.items():
+        stream = farm.stream(each)
+        console.print(f"Stream {each}: {stream.reward.show(amount)} go back to {stream.adder}.")
+    wish.confirm("Send them?")
+    for each in due:
+        receipt = farm.contract.send(sender, "reclaim", each)
+        console.print(f"Stream {each} is settled ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+
+
+def listed(ids: Sequence[int]) -> str:
+    return ", ".join(str(each) for each in ids)
+
+
+ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
+    "list": show,
+    "stake": stake,
+    "choose": choose,
+    "claim": claim,
+    "exit": leave,
+    "add": add,
+    "reclaim": reclaim,
+}
+
+
+@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Stake for rewards; add rewards for others.")
+@ape_cli_context()
+@click.argument("action", type=click.Choice(list(ACTIONS)), default="list")
+@click.argument("amount", required=False)
+@click.option(
+    "--token",
+    default="lp",
+    show_default=True,
+    help="What is staked: lp (shares of the instant pool), sleth, weth or an address.",
+)
+@click.option(
+    "--stream",
+    "streams",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Number of a stream; may be given again.  [default: the best of those that pay slETH, WETH or slLP]",
+)
+@click.option("--reward", default="weth", show_default=True, help="For add: weth (wrapped for you), sleth, ...")
+@click.option("--days", type=click.IntRange(1, 1_460), default=30, show_default=True, help="For add: how long.")
+@click.option(
+    "--in",
+    "begins",
+    type=click.IntRange(1, 525_600),
+    default=10,
+    show_default=True,
+    help="For add: minutes.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before sending.")
+@account_option(prompt=False)
+@common_options
+def cli(
+    _cli_ctx: object,
+    provider: ProviderAPI,
+    action: str,
+    amount: str | None,
+    token: str,
+    streams: tuple[int, ...],
+    reward: str,
+    days: int,
+    begins: int,
+    yes: bool,
+    account: AccountAPI | None,
+    params_path: Path,
+    registry: Path | None,
+) -> None:
+    """Earn rewards that others stream to stakes, by share and by time.
+
+    list shows the streams; stake and choose have a stake count for them, claim pays what it has earned, exit takes all
+    out. Anybody can add a stream of any token, and reclaim what nobody could earn when it is over.
+
+    Tokens other than slETH, WETH and slLP are shown by their address: anybody can name a token anything.
+    """
+    with explained():
+        if amount is not None and action not in ("stake", "add"):
+            raise ActionError(f"{action} takes no amount.")
+        session = open_session(provider, params_path, registry, account, index=7)
+        farm = Farm.at(chain_of(session), session.registry)
+        wish = Wish(amount, farm.token(token), streams, farm.token(reward), days, begins, yes)
+        ACTIONS[action](farm, session.sender, wish)
