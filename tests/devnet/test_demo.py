@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anvil  # the demo runs on it
 def test_first_day_of_the_demo(tmp_path: Path) -> None:
     said: list[str] = []
     params = load_params(ROOT / "deployments" / "params" / "local.yaml")
-    with open_live(params, artifacts(), tmp_path) as (live, result):
+    with open_live(params, artifacts(), tmp_path, ROOT / "node_modules") as (live, result):
         live.site.tell = lambda moment: said.append(moment.text)
         days = live.play()
         assert next(days) == 1
