@@ -649,7 +649,7 @@ def play(kind: type[TwoWorlds], project: Any) -> Counter[str]:
     done: Counter[str] = Counter()
     plans = st.lists(st.one_of(ACTIONS), min_size=40, max_size=120)
 
-    @settings(max_examples=400 if DEEP else 16, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400 if DEEP else 12, suppress_health_check=list(HealthCheck))
     @given(assets=amounts, shares=amounts, plan=plans)
     def live(assets: int, shares: int, plan: list[Drawn]) -> None:
         worlds = kind(project, done, assets, shares)
