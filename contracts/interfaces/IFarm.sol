@@ -86,7 +86,7 @@ interface IFarm {
     event Reclaimed(uint256 indexed id, address indexed adder, uint256 amount);
 
     error CallerNotAllowed(address caller, address allowed);
-    error NotAContract(address token);
+    error NotAContract(address account);
     /// @notice Of `asked` only `received` arrived.
     error TokenTakesFee(address token, uint256 asked, uint256 received);
     /// @notice The token reverted, returned false or returned something that is not true.
@@ -100,7 +100,7 @@ interface IFarm {
     error EndBeforeStart(uint256 start, uint256 end);
     error DurationOutOfBounds(uint256 duration, uint256 shortest, uint256 longest);
     /// @notice What would be staked is neither nothing nor the least.
-    error StakeBelowMinimum(uint256 stake, uint256 minimum);
+    error StakeBelowMinimum(uint256 given, uint256 minimum);
     /// @param maximum what can still be staked: all stakes of a token are at most {MAX_AMOUNT}
     error StakeAboveMaximum(uint256 amount, uint256 maximum);
     error UnstakeAboveStake(uint256 amount, uint256 stake);

@@ -68,7 +68,7 @@ interface IInstantPool is IERC20, IERC721Receiver {
     error Expired(uint256 deadline);
     error AmountIsZero();
     error AssetsBelowMinimum(uint256 assets, uint256 minimum);
-    error SharesBelowMinimum(uint256 shares, uint256 minimum);
+    error SharesBelowMinimum(uint256 shares, uint256 minShares);
     error SharesAboveMaximum(uint256 shares, uint256 maximum);
     error LiquidityBelowMinimum(uint256 liquidity, uint256 minimum);
     /// @notice The ether leg is too small for what was asked.

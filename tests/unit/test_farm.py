@@ -158,9 +158,9 @@ def test_bounds_of_a_stream(at, process, farm, token, reward, adder, stranger):
         add(0, now, now + DAY)
     with reverts(farm.AmountAboveMaximum, amount=MOST + 1, maximum=MOST):
         add(MOST + 1, now, now + DAY)
-    with reverts(farm.NotAContract, token=stranger):
+    with reverts(farm.NotAContract, account=stranger):
         add(1, now, now + DAY, stake_token=stranger)
-    with reverts(farm.NotAContract, token=stranger):
+    with reverts(farm.NotAContract, account=stranger):
         add(1, now, now + DAY, paid=stranger)
     reward.approve(farm, 9, sender=adder)
     now += 10
@@ -237,7 +237,7 @@ def test_no_receiver_but_one_who_can_use_it(farm, token, begin, alone, receiver_
 def test_bounds_of_a_stake(farm, token, alone, other):
     with reverts(farm.AmountMissing):
         farm.stake(token, 0, alone, NOTHING, sender=alone)
-    with reverts(farm.StakeBelowMinimum, stake=LEAST - 1, minimum=LEAST):
+    with reverts(farm.StakeBelowMinimum, given=LEAST - 1, minimum=LEAST):
         farm.stake(token, LEAST - 1, alone, NOTHING, sender=alone)
     farm.stake(token, LEAST, alone, NOTHING, sender=alone)
     farm.stake(token, 1, alone, NOTHING, sender=alone)
@@ -250,7 +250,7 @@ def test_bounds_of_a_stake(farm, token, alone, other):
 
 
 def test_stake_fails_without_a_token_or_an_allowance(farm, token, alone, stranger):
-    with reverts(farm.NotAContract, token=stranger):
+    with reverts(farm.NotAContract, account=stranger):
         farm.stake(stranger, ETHER, alone, NOTHING, sender=alone)
     token.approve(farm, ETHER - 1, sender=alone)
     with reverts(farm.TransferFailed, token=token, **{"from": alone}, to=farm, amount=ETHER):
@@ -387,7 +387,7 @@ def test_bounds_of_unstaking(farm, token, alone):
         farm.unstake(token, 0, alone, sender=alone)
     with reverts(farm.UnstakeAboveStake, amount=ETHER + 1, stake=ETHER):
         farm.unstake(token, ETHER + 1, alone, sender=alone)
-    with reverts(farm.StakeBelowMinimum, stake=LEAST - 1, minimum=LEAST):
+    with reverts(farm.StakeBelowMinimum, given=LEAST - 1, minimum=LEAST):
         farm.unstake(token, ETHER - LEAST + 1, alone, sender=alone)
     farm.unstake(token, ETHER - LEAST, alone, sender=alone)
     assert farm.stakeOf(token, alone) == LEAST
@@ -396,7 +396,7 @@ def test_bounds_of_unstaking(farm, token, alone):
 def test_dust_staked_for_somebody_does_not_keep_them_in(farm, token, alone, stranger):
     farm.stake(token, ETHER, alone, NOTHING, sender=alone)
     farm.stake(token, 1, alone, NOTHING, sender=stranger)
-    with reverts(farm.StakeBelowMinimum, stake=1, minimum=LEAST):
+    with reverts(farm.StakeBelowMinimum, given=1, minimum=LEAST):
         farm.unstake(token, ETHER, alone, sender=alone)
     assert farm.exit(token, alone, sender=alone).return_value == ETHER + 1
 

@@ -99,7 +99,7 @@ def test_G1_a_permit_that_is_not_for_it_changes_nothing(farm, core, token, alone
         farm.stakeWithPermit(core.token, ETHER, alone, NOTHING, *permit, sender=alone)
     farm.stakeWithPermit(token, ETHER, alone, NOTHING, 0, 0, b"", b"", sender=alone)
     assert farm.stakeOf(token, alone) == ETHER
-    with reverts(farm.NotAContract, token=stranger):
+    with reverts(farm.NotAContract, account=stranger):
         farm.stakeWithPermit(stranger, ETHER, alone, NOTHING, 0, 0, b"", b"", sender=alone)
 
 

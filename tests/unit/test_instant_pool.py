@@ -338,7 +338,7 @@ def test_stake_leaves_the_vault_no_stake_that_it_refuses(pool, c, core, stranger
 
 def test_stake_for_fewer_shares_than_the_minimum_reverts(c, core, stranger):
     shares = ETHER * core.supply // core.total
-    with reverts(c.SharesBelowMinimum, shares=shares, minimum=shares + 1):
+    with reverts(c.SharesBelowMinimum, shares=shares, minShares=shares + 1):
         c.stake(stranger, shares + 1, ZERO, sender=stranger, value=ETHER)
 
 
@@ -405,7 +405,7 @@ def test_remove_pays_a_part_of_every_leg(pool, c, core, provider, receiver, stra
     before = receiver.balance
     with reverts(c.AssetsBelowMinimum, assets=mine * assets // supply, minimum=assets):
         c.removeLiquidity(mine, assets, 0, receiver, sender=provider)
-    with reverts(c.SharesBelowMinimum, shares=mine * shares // supply, minimum=shares):
+    with reverts(c.SharesBelowMinimum, shares=mine * shares // supply, minShares=shares):
         c.removeLiquidity(mine, 0, shares, receiver, sender=provider)
     tx = c.removeLiquidity(mine, 0, 0, receiver, sender=provider)
     rest = mine * (awaited // GWEI) // supply
@@ -591,7 +591,7 @@ def test_sellRequest_for_slETH_costs_the_least_fee(pool, c, core, seller, receiv
     request = seller_request(core, seller, c)
     paid = 1_999_000_499_750_124_937
     assert c.quoteSellRequest(request, False) == paid == 2 * ETHER * 10_000 // 10_005
-    with reverts(c.SharesBelowMinimum, shares=paid, minimum=paid + 1):
+    with reverts(c.SharesBelowMinimum, shares=paid, minShares=paid + 1):
         c.sellRequest(request, False, paid + 1, receiver, FOREVER, sender=seller)
     tx = c.sellRequest(request, False, paid, receiver, FOREVER, sender=seller)
     assert core.token.balanceOf(receiver) == paid
