@@ -314,6 +314,7 @@ def test_liquidator_gets_slETH_with_the_bonus_and_is_paid_by_the_queue(unhealthy
     queue, vault = protocol.queue, protocol.vault
     sender = unhealthy.wrap(liquidator, 60 * ETHER)
     before, rate = aave.health(borrower.address), unhealthy.rate
+    aave.chain.allow(sender, weth, aave.pool.address, 2**256 - 1)  # else a transaction of its own comes first
     at = next_at(now() + 1)
     aave.liquidate(sender, sleth, weth, borrower.address)
     assert now() == at
