@@ -17,7 +17,7 @@ from rich.table import Table
 
 from sluice.daemon.service import configure_logs
 from sluice.demo.site import RefusedError
-from sluice.demo.stress import LONGEST, Stress, open_stress
+from sluice.demo.stress import LONGEST, STAKES, Stress, open_stress
 from sluice.demo.stress_chart import draw
 from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
@@ -35,9 +35,8 @@ def show(stress: Stress, console: Console) -> None:
     table = Table(title="Who left, and how (worth in ether)")
     for column in ("who", "instant pool", "Uniswap", "queue", "got", "longest wait, days"):
         table.add_column(column, justify="left" if column == "who" else "right")
-    for name, person in stress.market.people.items():
-        if not person.routes:
-            continue
+    for name in STAKES:
+        person = stress.market.people[name]
         waits = [days for who, days in stress.waited if who == name]
         cells = (person.routes[route] / ETHER for route in ("pool", "uniswap", "queue"))
         table.add_row(
@@ -61,6 +60,9 @@ def show(stress: Stress, console: Console) -> None:
         f"{stress.result['fees'] / ETHER:.3f} ether of fees on {stress.result['sales']} sales, "
         f"{stress.result['farmed'] / ETHER:.3f} wrapped ether farmed"
     )
+    arno = stress.market.people["arno"]
+    made = stress.market.earned_by_arbitrage(arno)
+    console.print(f"the arbitrageur made {made / ETHER:.3f} ether of {arno.invested / ETHER:,.0f}")
 
 
 @click.command()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from tests.pooling import TERMS, Pool, full_pool
+from tests.small_core import ETHER
 
-from tests.pooling import TERMS, Pool, full_pool  # noqa: E402 - the path comes first
-from tests.small_core import ETHER  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def points(pool: Pool, steps: int = 100) -> list[tuple[float, float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Self
 
@@ -45,9 +45,6 @@ class Holders:
     """Of the instant pool."""
     borrowed: int = 0
     collateral: int = 0
-    wrapped: int = 0
-    """Of what 'arno' was paid."""
-    put_in: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def arrive(cls, market: Market, say: Callable[[str], None]) -> Self:
@@ -91,9 +88,6 @@ class Holders:
         market.claim(arno)
         if not trading:
             return None
-        if arno.got > self.wrapped:
-            market.markets.wrap(arno.sender, arno.got - self.wrapped)
-            self.wrapped = arno.got
         return market.arbitrage(arno, Fraction(market.markets.rate, 10**18) * (1 - DISCOUNT))
 
     # --- Where it comes from ---
@@ -139,8 +133,5 @@ class Holders:
         )
 
     def _arno(self) -> Earned:
-        """What he has and what he waits for."""
-        market, arno = self.market, self.market.people["arno"]
-        waiting = sum(int(market.view("WithdrawalQueue", "getRequest(uint256)", each)[3]) for each in arno.requests)
-        left = arno.got - self.wrapped + market.weth(arno) + waiting
-        return Earned("arno", "buys below the rate", ether(60), trading=left - ether(60))
+        earned = self.market.earned_by_arbitrage(self.market.people["arno"])
+        return Earned("arno", "buys below the rate", ether(60), trading=earned)

@@ -49,6 +49,8 @@ class Person:
     """Shares that still want out."""
     requests: list[int] = field(default_factory=list)
     rests: list[int] = field(default_factory=list)
+    wrapped: int = 0
+    """Of what was got."""
     routes: Counter[str] = field(default_factory=Counter)
     """Worth of what left, wei, by the way it took."""
 
@@ -188,16 +190,26 @@ class Market:
         self.send(lena, "Farm", "stake(address,uint256,address,uint256[])", token, liquidity, lena.address, [stream])
 
     def arbitrage(self, arno: Person, wanted: Fraction) -> int | None:
-        """Buy slETH on Uniswap while it is cheaper than ``wanted`` and hand it in; the shares, if there were any."""
+        """Buy slETH on Uniswap while it is cheaper than ``wanted`` and hand it in; the shares, if there were any.
+
+        What the queue has paid since buys again.
+        """
+        if arno.got > arno.wrapped:
+            self.markets.wrap(arno.sender, arno.got - arno.wrapped)
+            arno.wrapped = arno.got
         pool, weth = self.markets.pool, self.weth(arno)
         if pool.price() >= wanted or weth < 10**18:
             return None
-        spent, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
+        _, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
         if bought < 10**16:
             return None
         self.leave_by_queue(arno, bought)
-        arno.routes["arbitrage"] += self.worth(bought) - spent
         return bought
+
+    def earned_by_arbitrage(self, arno: Person) -> int:
+        """What he has and what he waits for, less what he came with."""
+        waiting = sum(int(self.view("WithdrawalQueue", "getRequest(uint256)", each)[3]) for each in arno.requests)
+        return arno.got - arno.wrapped + self.weth(arno) + waiting - arno.invested
 
     # --- Leave ---
 

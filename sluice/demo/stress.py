@@ -74,7 +74,6 @@ class Wait:
     """A request of somebody who left."""
 
     who: str
-    shares: int
     asked: int
     """Seconds."""
 
@@ -93,8 +92,6 @@ class Stress:
     bond_paid: int = 0
     position: int = 0
     """'uma's, on Uniswap."""
-    wrapped: int = 0
-    """Of what 'arno' got."""
     start_value: Fraction = Fraction(0)
     start_rate: int = 0
     result: dict[str, int] = field(default_factory=dict)
@@ -163,9 +160,6 @@ class Stress:
             wait = self.waits.pop(request, None)
             if wait:
                 self.waited.append((wait.who, (self.market.now - wait.asked) / SECONDS_PER_DAY))
-        if person.name == "arno" and before - set(person.requests):
-            self.market.markets.wrap(person.sender, person.got - self.wrapped)
-            self.wrapped = person.got
 
     # --- Before the run ---
 
@@ -236,7 +230,7 @@ class Stress:
             market.leave_by_uniswap(person, shares)
         else:
             request = market.leave_by_queue(person, shares)
-            self.waits[request] = Wait(person.name, shares, market.now)
+            self.waits[request] = Wait(person.name, market.now)
         person.leaving -= shares
         person.routes[route] += worth
 
@@ -250,8 +244,8 @@ class Stress:
         """'arno' buys slETH that is sold too cheap and hands it in; what the queue pays buys again."""
         market, arno = self.market, self.market.people["arno"]
         wanted = Fraction(market.markets.rate, 10**18) * (1 - EDGE * self._expected_wait(ether(50)))
-        if (shares := market.arbitrage(arno, wanted)) is not None:
-            self.waits[arno.requests[-1]] = Wait("arno", shares, market.now)
+        if market.arbitrage(arno, wanted) is not None:
+            self.waits[arno.requests[-1]] = Wait("arno", market.now)
 
     def _close(self) -> None:
         self._judge()
@@ -299,8 +293,7 @@ class Stress:
         market.send(lena, "Farm", "exit(address,address)", token, lena.address)
         self.result["farmed"] = market.weth(lena)
         market.remove_liquidity(lena)
-        sleth, weth = market.markets.pool.leave(uma.sender, self.position)
-        self.result |= {"uma_sleth": sleth, "uma_weth": weth}
+        market.markets.pool.leave(uma.sender, self.position)
         self.site.say("'lena' leaves farm and instant pool, 'uma' leaves Uniswap")
         self._close()
 
@@ -309,9 +302,6 @@ class Stress:
         self.site.books.check()
         self._shares_are_all_there()
         self._judge()
-        stuck = [p.name for p in self.market.people.values() if p.requests or p.rests or p.leaving]
-        if stuck:
-            raise RefusedError(f"stuck: {', '.join(stuck)}")
 
     def _shares_are_all_there(self) -> None:
         """Balances of whoever ever held slETH are its supply."""

@@ -28,7 +28,7 @@ class Curve:
         integral = (self.max_fee + self.surcharge(below)) / 2 * below + self.min_fee * (assets - below)
         return assets + integral
 
-    def cost(self, assets: int, out: int) -> Fraction:
+    def cost(self, assets: Fraction | int, out: Fraction | int) -> Fraction:
         """Value that takes ``out`` from a pool of ``assets``."""
         return self.potential(assets) - self.potential(assets - out)
 

@@ -92,6 +92,17 @@ def test_Sanctum_loses_as_much_to_a_split(protocol):
     assert ours[0] < fees[-1] * ETHER
 
 
+def test_I2_by_absolute_amounts_lent_ether_buys_the_least_fee():
+    """Why our target is one for each token (decision 0024): 99.9 of 100 ether for 1.52, or for 0.05 with some lent."""
+    curve = Curve(Fraction(5, 10_000), Fraction(3, 100), Fraction(100))
+    assert round(curve.cost(100, Fraction(999, 10)) - Fraction(999, 10), 3) == Fraction(1_522, 1_000)
+    lent = 100_000
+    paid = curve.cost(100 + lent, lent)  # sold down to where the fee begins to rise
+    stay = Fraction(100, 100 + lent)  # the part of those who were there before
+    assert round(100 - 100 * stay, 1) == Fraction(999, 10)
+    assert round((100 + paid) * stay - 100, 3) == Fraction(5, 100)
+
+
 @pytest.mark.parametrize(
     ("assets", "surcharge"),
     [(0, 300), (250, 232), (500, 165), (1_000, 30), (1_001, 30), (10**6, 30)],

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Test} from "../support/Test.sol";
+import {Campaign} from "../support/Campaign.sol";
 import {FarmHandler} from "./FarmHandler.sol";
 
 /// @dev Farm F1 of the threat list: nothing is paid that was not brought, whatever is done and at any size.
-contract FarmInvariants is Test {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract FarmInvariants is Campaign {
     FarmHandler private handler;
 
     function setUp() public {
@@ -57,11 +52,7 @@ contract FarmInvariants is Test {
 
     /// @dev See {ProtocolInvariants}.
     function afterInvariant() external {
-        uint256 mask = vm.envOr("SLUICE_FARM_DONE", uint256(0)) | handler.doneMask();
-        uint256 calls = vm.envOr("SLUICE_FARM_CALLS", uint256(0)) + handler.calls();
-        vm.setEnv("SLUICE_FARM_DONE", vm.toString(mask));
-        vm.setEnv("SLUICE_FARM_CALLS", vm.toString(calls));
-        if (calls >= 5_000) vm.assertEq(mask, handler.fullMask(), "an action never came to pass");
+        _came("FARM", handler.doneMask(), handler.fullMask(), handler.calls(), 5_000);
         handler.windDown();
         handler.check();
     }

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Test} from "../support/Test.sol";
+import {Campaign} from "../support/Campaign.sol";
 import {InstantPoolHandler} from "./InstantPoolHandler.sol";
 
 /// @dev The instant pool on the whole protocol: INV-POL-01 to INV-POL-03, and a core that does not move.
-contract InstantPoolInvariants is Test {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract InstantPoolInvariants is Campaign {
     InstantPoolHandler private handler;
 
     function setUp() public {
@@ -70,11 +65,7 @@ contract InstantPoolInvariants is Test {
 
     /// @dev See {ProtocolInvariants}.
     function afterInvariant() external {
-        uint256 mask = vm.envOr("SLUICE_POOL_DONE", uint256(0)) | handler.doneMask();
-        uint256 calls = vm.envOr("SLUICE_POOL_CALLS", uint256(0)) + handler.calls();
-        vm.setEnv("SLUICE_POOL_DONE", vm.toString(mask));
-        vm.setEnv("SLUICE_POOL_CALLS", vm.toString(calls));
-        if (calls >= 5_000) vm.assertEq(mask, handler.fullMask(), "an action never came to pass");
+        _came("POOL", handler.doneMask(), handler.fullMask(), handler.calls(), 5_000);
         handler.windDown();
         handler.check();
     }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Test} from "../support/Test.sol";
+import {Campaign} from "../support/Campaign.sol";
 import {LstBasketHandler} from "./LstBasketHandler.sol";
 
 /// @dev Rows A3, A5 and I2 of the threat list: no call lowers the worth of a share at any price between low and high, what
 /// is counted is there, and what is sick stays where it is.
-contract LstBasketInvariants is Test {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract LstBasketInvariants is Campaign {
     LstBasketHandler private handler;
 
     function setUp() public {
@@ -72,11 +67,7 @@ contract LstBasketInvariants is Test {
 
     /// @dev See {ProtocolInvariants}.
     function afterInvariant() external {
-        uint256 mask = vm.envOr("SLUICE_BASKET_DONE", uint256(0)) | handler.doneMask();
-        uint256 calls = vm.envOr("SLUICE_BASKET_CALLS", uint256(0)) + handler.calls();
-        vm.setEnv("SLUICE_BASKET_DONE", vm.toString(mask));
-        vm.setEnv("SLUICE_BASKET_CALLS", vm.toString(calls));
-        if (calls >= 5_000) vm.assertEq(mask, handler.fullMask(), "an action never came to pass");
+        _came("BASKET", handler.doneMask(), handler.fullMask(), handler.calls(), 5_000);
         handler.windDown();
         handler.check();
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Test} from "../support/Test.sol";
+import {Campaign} from "../support/Campaign.sol";
 import {OracleHandler} from "./OracleHandler.sol";
 
 /// @dev Reports through real signatures, by a committee that changes, with forgers at work.
-contract OracleInvariants is Test {
+contract OracleInvariants is Campaign {
     OracleHandler private handler;
 
     function setUp() public {
@@ -25,10 +25,6 @@ contract OracleInvariants is Test {
 
     /// @dev See {ProtocolInvariants}.
     function afterInvariant() external {
-        uint256 mask = vm.envOr("SLUICE_ORACLE_DONE", uint256(0)) | handler.doneMask();
-        uint256 calls = vm.envOr("SLUICE_ORACLE_CALLS", uint256(0)) + handler.calls();
-        vm.setEnv("SLUICE_ORACLE_DONE", vm.toString(mask));
-        vm.setEnv("SLUICE_ORACLE_CALLS", vm.toString(calls));
-        if (calls >= 2_000) vm.assertEq(mask, handler.fullMask(), "an action never came to pass");
+        _came("ORACLE", handler.doneMask(), handler.fullMask(), handler.calls(), 2_000);
     }
 }

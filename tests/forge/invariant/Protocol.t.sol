@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Test} from "../support/Test.sol";
+import {Campaign} from "../support/Campaign.sol";
 import {ProtocolHandler} from "./ProtocolHandler.sol";
 
 /// @dev The whole protocol under random sequences. One invariant function looks at everything after every call, because
 /// forge runs a campaign of its own for each. `make test-deep` makes 100,000 calls.
-contract ProtocolInvariants is Test {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract ProtocolInvariants is Campaign {
     ProtocolHandler private handler;
 
     function setUp() public {
@@ -85,11 +80,7 @@ contract ProtocolInvariants is Test {
 
     /// @dev After each sequence: everybody leaves. Over all of them: an action that never came to anything proves nothing.
     function afterInvariant() external {
-        uint256 mask = vm.envOr("SLUICE_CAMPAIGN_DONE", uint256(0)) | handler.doneMask();
-        uint256 calls = vm.envOr("SLUICE_CAMPAIGN_CALLS", uint256(0)) + handler.calls();
-        vm.setEnv("SLUICE_CAMPAIGN_DONE", vm.toString(mask)); // what one sequence leaves behind for the next
-        vm.setEnv("SLUICE_CAMPAIGN_CALLS", vm.toString(calls));
-        if (calls >= 5_000) vm.assertEq(mask, handler.fullMask(), "an action never came to pass");
+        _came("CAMPAIGN", handler.doneMask(), handler.fullMask(), handler.calls(), 5_000);
         handler.windDown();
         handler.check();
     }
