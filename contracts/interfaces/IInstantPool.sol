@@ -127,6 +127,15 @@ interface IInstantPool is IERC20, IERC721Receiver {
         external
         returns (uint256 shares);
 
+    /// @notice As {sellFor} with an ERC-2612 permit of the caller for `maxShares`; what is not taken stays allowed.
+    function sellForWithPermit(
+        uint256 assets,
+        uint256 maxShares,
+        address receiver,
+        uint256 deadline,
+        bytes calldata signature
+    ) external returns (uint256 shares);
+
     /// @notice Sell request `id` of the caller while it waits, for ether or slETH. Needs approval of the request; without one,
     /// send it with the queue's `safeTransferFrom` and `abi.encode(forEther, minimum, receiver, deadline)`.
     /// @param forEther ether by the curve, else slETH of the pool less `minFee`
@@ -188,7 +197,7 @@ interface IInstantPool is IERC20, IERC721Receiver {
     /// @return count how many there were
     function collect(uint256 limit) external returns (uint256 count);
 
-    /// @notice Pay the treasury its part of the fees. Anybody may call.
+    /// @notice Pay the treasury its part of the fees but for the last wei. Anybody may call.
     function payTreasury() external returns (uint256 shares);
 
     // --- Governance ---

@@ -147,14 +147,13 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         uint256 deadline,
         bytes calldata signature
     ) external returns (uint256 assets) {
-        // a permit that is there already, or not needed, is no reason to refuse
-        try TOKEN.permit(msg.sender, address(this), shares, deadline, signature) {} catch {}
+        _permit(shares, deadline, signature);
         assets = sell(shares, minAssets, receiver, deadline);
     }
 
     /// @inheritdoc IInstantPool
     function sellFor(uint256 assets, uint256 maxShares, address receiver, uint256 deadline)
-        external
+        public
         returns (uint256 shares)
     {
         _requireInTime(deadline);
@@ -163,6 +162,18 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
         (shares, value) = _sharesFor(assets);
         if (shares > maxShares) revert SharesAboveMaximum(shares, maxShares);
         _sell(shares, assets, value, receiver);
+    }
+
+    /// @inheritdoc IInstantPool
+    function sellForWithPermit(
+        uint256 assets,
+        uint256 maxShares,
+        address receiver,
+        uint256 deadline,
+        bytes calldata signature
+    ) external returns (uint256 shares) {
+        _permit(maxShares, deadline, signature);
+        shares = sellFor(assets, maxShares, receiver, deadline);
     }
 
     /// @inheritdoc IInstantPool
@@ -313,8 +324,10 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
 
     /// @inheritdoc IInstantPool
     function payTreasury() external returns (uint256 shares) {
-        shares = _line.treasuryShares;
-        _line.treasuryShares = 0;
+        uint96 owed = _line.treasuryShares;
+        // the last wei stays: sales write to slots that are not empty
+        shares = Math.saturatingSub(owed, 1);
+        _line.treasuryShares = owed - uint96(shares);
         emit TreasuryPaid(treasury, shares);
         TOKEN.transfer(treasury, shares);
     }
@@ -449,6 +462,11 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     }
 
     // --- Internal: trades ---
+
+    /// @dev A permit that is there already, or not needed, is no reason to refuse.
+    function _permit(uint256 shares, uint256 deadline, bytes calldata signature) private {
+        try TOKEN.permit(msg.sender, address(this), shares, deadline, signature) {} catch {}
+    }
 
     /// @dev Shares come in, ether goes out last.
     function _sell(uint256 shares, uint256 assets, uint256 value, address receiver) private {

@@ -21,6 +21,7 @@ from tests.lst import Foreign
 from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
 from tests.small_core import NodeClock, SmallCore
+from tests.typed_data import as_bytes, sign_permit
 
 ETHER = 10**18
 ZERO = "0x" + "00" * 20
@@ -114,6 +115,41 @@ def measure_pool(b: Bench) -> None:
     p.queue.request(ETHER, me, sender=me)
     p.queue.setApprovalForAll(p.pool, True, sender=me)
     b.gas("sell a request", p.pool.sellRequest(p.queue.lastRequestId(), True, 0, me, forever, sender=me))
+
+    p.pool.payTreasury(sender=me)
+    p.pool.stake(me, 0, ZERO, sender=me, value=200 * ETHER)
+    assert p.pool.legs()[1] == 0, "all of its slETH is bought"
+    b.gas("instant exit, the pool without slETH", p.pool.sell(ETHER, 0, me, forever, sender=me))
+    p.token.approve(p.pool, 0, sender=me)
+    permit = sign_permit(p.token, me, spender=p.pool, value=ETHER, nonce=p.token.nonces(me), deadline=forever)
+    sale = p.pool.sellWithPermit(ETHER, 0, me, forever, as_bytes(permit), sender=me)
+    b.gas("instant exit with a permit, first", sale)
+
+
+def measure_collecting(b: Bench) -> None:
+    """Who adds or removes collects what the queue has paid, where nobody has: three requests at most."""
+    p, me, forever = b.p, b.p.actors.staker, 2**48
+    p.token.approve(p.pool, 2**256 - 1, sender=me)
+    p.pool.addLiquidity(0, 0, me, forever, sender=me, value=10 * ETHER)
+
+    def pay(count: int) -> None:
+        for _ in range(count):
+            p.pool.sellFor(ETHER // 2, ETHER, me, forever, sender=me)
+            p.pool.replenish(ETHER // 5, sender=me)
+        p.queue.request(ETHER // 10, me, sender=me)  # stays open
+        b.report()
+        p.queue.finalize(p.queue.lastRequestId() - 1, sender=me)
+
+    pay(1)
+    p.pool.collect(1, sender=me)
+    for count in (1, 3):
+        pay(count)
+        added = p.pool.addLiquidity(0, 0, me, forever, sender=me, value=ETHER)
+        b.gas(f"add liquidity, {count} paid requests to collect", added)
+        assert p.pool.requests()[0] == 0
+        pay(count)
+        b.gas(f"remove liquidity, {count} paid requests to collect", p.pool.removeLiquidity(ETHER, 0, 0, me, sender=me))
+        assert p.pool.requests()[0] == 0
 
 
 def measure_farm(b: Bench) -> None:
@@ -311,6 +347,7 @@ STAGES: tuple[Callable[[Bench], None], ...] = (
     measure_user_calls,
     measure_reports,
     measure_queue,
+    measure_collecting,
     measure_validators,
     measure_exits,
     measure_challenge,

@@ -164,6 +164,7 @@ OPEN: Mapping[str, set[str]] = {
         "replenish(uint256)",
         "sell(uint256,uint256,address,uint256)",
         "sellFor(uint256,uint256,address,uint256)",
+        "sellForWithPermit(uint256,uint256,address,uint256,bytes)",
         "sellRequest(uint256,bool,uint256,address,uint256)",
         "sellWithPermit(uint256,uint256,address,uint256,bytes)",
         "stake(address,uint256,address)",

@@ -19,6 +19,7 @@ from sluice.model.pool import Curve, marinade_fee, sanctum_fee
 from tests.in_process import Process, Reverted
 from tests.pooling import FOREVER, Pool, full_pool
 from tests.small_core import ETHER, SmallCore
+from tools.plot_curve import CHART, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 MARINADE = Curve(Fraction(3, 1000), Fraction(3, 100), Fraction(1000 * ETHER))
@@ -159,6 +160,11 @@ def test_exact_in_and_exact_out_agree(protocol):
     assert pool.contract.surchargeAt(500 * ETHER) == 165 * 10**14
     assert pool.contract.quoteSellFor(300 * ETHER) == 303_735 * 10**15
     assert pool.contract.quoteSell(303_735 * 10**15) == (300 * ETHER, 3_735 * 10**15)
+
+
+def test_chart_of_the_page_is_the_contract_s(tmp_path):
+    draw(tmp_path / "curve.svg")
+    assert (tmp_path / "curve.svg").read_bytes() == CHART.read_bytes(), "draw it again: make curve"
 
 
 def test_page_has_what_the_contract_says():

@@ -211,6 +211,28 @@ def test_sell_with_a_permit_needs_no_approval(c, core, receiver, seller):
     assert core.token.allowance(seller, c) == 0
 
 
+def test_exact_ether_with_a_permit_takes_no_more_than_it_costs(c, core, receiver, seller):
+    core.token.approve(c, 0, sender=seller)
+    deadline, most = now() + 1000, 2 * ETHER
+    signature = as_bytes(
+        sign_permit(core.token, seller, spender=c, value=most, nonce=core.token.nonces(seller), deadline=deadline)
+    )
+    before, had = receiver.balance, core.token.balanceOf(seller)
+    shares = c.quoteSellFor(ETHER)
+    c.sellForWithPermit(ETHER, most, receiver, deadline, signature, sender=seller)
+    assert receiver.balance == before + ETHER
+    assert core.token.balanceOf(seller) == had - shares
+    assert core.token.allowance(seller, c) == most - shares
+    shares = c.quoteSellFor(ETHER)
+    with reverts(c.SharesAboveMaximum, shares=shares, maximum=shares - 1):
+        c.sellForWithPermit(ETHER, shares - 1, receiver, deadline, signature, sender=seller)
+    c.sellForWithPermit(
+        ETHER // 2, most, receiver, deadline, signature, sender=seller
+    )  # what is still allowed is enough
+    with reverts(core.token.ERC20InsufficientAllowance):
+        c.sellForWithPermit(ETHER, most, receiver, deadline, signature, sender=seller)
+
+
 def test_G1_permit_that_somebody_submitted_first_does_no_harm(c, core, seller, stranger):
     core.token.approve(c, 0, sender=seller)
     deadline = now() + 1000
@@ -682,11 +704,13 @@ def test_treasury_gets_its_part_and_no_more(pool, c, core, seller, treasury, str
     assert owed > 0
     shares = pool.shares
     tx = c.payTreasury(sender=stranger)
-    assert core.token.balanceOf(treasury) == owed
+    assert core.token.balanceOf(treasury) == owed - 1
+    assert c.treasuryShares() == 1, "a sale writes to a slot that is not empty"
     assert pool.shares == shares
-    assert [log for log in tx.events if log.event_name == "TreasuryPaid"] == [c.TreasuryPaid(treasury, owed)]
+    assert [log for log in tx.events if log.event_name == "TreasuryPaid"] == [c.TreasuryPaid(treasury, owed - 1)]
     c.payTreasury(sender=stranger)
-    assert core.token.balanceOf(treasury) == owed
+    assert core.token.balanceOf(treasury) == owed - 1
+    assert c.treasuryShares() == 1
 
 
 @pytest.mark.parametrize(

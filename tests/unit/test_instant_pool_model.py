@@ -358,9 +358,10 @@ class PoolMachine(RuleBasedStateMachine):
     def pay_treasury(self) -> None:
         pool, token = self.pool.contract, self.core.token
         owed, before = pool.treasuryShares(), token.balanceOf(self.world.treasury)
-        assert pool.payTreasury(sender=self.world.stranger) == owed
-        assert token.balanceOf(self.world.treasury) == before + owed
-        assert pool.treasuryShares() == 0
+        paid = max(owed - 1, 0)
+        assert pool.payTreasury(sender=self.world.stranger) == paid
+        assert token.balanceOf(self.world.treasury) == before + paid
+        assert pool.treasuryShares() == owed - paid
 
     @rule(least=st.integers(1, 100), more=st.integers(0, 900), wanted=st.integers(ETHER // 100, 3 * ETHER))
     def set_terms(self, least: int, more: int, wanted: int) -> None:

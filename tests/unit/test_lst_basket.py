@@ -103,6 +103,16 @@ def worth(world: World, which: int) -> Fraction:
     return Fraction(sum(held[letter] * rates[letter][which] for letter in held), int(world.basket.totalSupply()))
 
 
+def worths(world: World) -> tuple[Fraction, Fraction]:
+    return worth(world, 0), worth(world, 1)
+
+
+def assert_no_less(now: tuple[Fraction, Fraction], before: tuple[Fraction, Fraction]) -> None:
+    """At each price: of tuples the first that differs alone would count."""
+    assert now[0] >= before[0]
+    assert now[1] >= before[1]
+
+
 # --- Swap ---
 
 
@@ -150,11 +160,11 @@ def test_exact_out_takes_the_least_that_buys_it(basket, a, b, trader, amount):
 
 @pytest.mark.parametrize("amount", [1, 3, 10**9, 30 * ETHER])
 def test_a_swap_leaves_a_share_worth_at_least_as_much_at_every_price(world, basket, a, b, c, trader, amount):
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     for given_, taken in ((a, b), (b, c), (c, a)):
         swap_out(basket, given_, taken, amount, trader)
-        assert (worth(world, 0), worth(world, 1)) >= before
-        before = worth(world, 0), worth(world, 1)
+        assert_no_less(worths(world), before)
+        before = worths(world)
 
 
 def test_A3_dust_buys_nothing_and_no_fee_is_not_a_wei_for_nothing(world, basket, a, b, trader):
@@ -285,7 +295,7 @@ def bonus(world, basket, b, owner):
 
 def test_a_bonus_is_paid_from_what_was_given_for_it_alone(world, basket, a, b, trader, bonus):
     held = balances(world)
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     base = floor(Fraction(3 * ETHER * A[0] // ETHER * ETHER, B[1]))
     extra = floor(Fraction(base * 10, BPS))
     assert basket.quoteExactIn(a, b, 3 * ETHER) == (base + extra, extra)
@@ -298,7 +308,7 @@ def test_a_bonus_is_paid_from_what_was_given_for_it_alone(world, basket, a, b, t
     assert swap_in(basket, a, b, 3 * ETHER, trader).return_value == base + left
     assert basket.incentiveOf(b) == 0
     assert basket.quoteExactIn(a, b, 3 * ETHER) == (base, 0)
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
     assert b.balanceOf(basket) == basket.holdingOf(b)[0]
 
 
@@ -307,10 +317,10 @@ def test_a_bonus_on_exact_out_is_at_most_that_on_exact_in(world, basket, a, b, t
     cost, extra = basket.quoteExactOut(a, b, amount)
     assert extra == min(amount - ceil(Fraction(amount * BPS, BPS + 10)), bonus)
     assert cost == ceil(Fraction(ceil(Fraction((amount - extra) * B[1], ETHER)) * ETHER, A[0]))
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     swap_out(basket, a, b, amount, trader)
     assert basket.incentiveOf(b) == bonus - extra
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
 
 
 def test_no_circle_of_swaps_earns_bonuses(world, basket, a, b, c, trader, bonus):
@@ -442,7 +452,7 @@ def test_add_mints_the_part_of_the_whole_at_its_high_value(world, basket, c, tra
     value = floor(Fraction(amount * C[0], ETHER))
     net = value - ceil(Fraction(value * (LP_FEE + 3), BPS))
     expected = floor(Fraction(net * supply, total))
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     with reverts(basket.LpBelowMinimum, lp=expected, minimum=expected + 1):
         basket.addLiquidity(c, amount, expected + 1, receiver, sender=trader)
     tx = basket.addLiquidity(c, amount, expected, receiver, sender=trader)
@@ -453,7 +463,7 @@ def test_add_mints_the_part_of_the_whole_at_its_high_value(world, basket, c, tra
         c.Transfer(**{"from": trader, "to": basket, "value": amount}),
     ]
     assert basket.balanceOf(receiver) == expected
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
 
 
 def test_add_refuses(basket, a, trader, stranger):
@@ -474,7 +484,7 @@ def test_remove_pays_the_part_of_the_whole_at_its_low_value(world, basket, c, ow
     value = floor(Fraction(lp * total, supply))
     value -= ceil(Fraction(value * (LP_FEE + 4), BPS))
     expected = floor(Fraction(value * ETHER, C[1]))
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     with reverts(basket.OutputBelowMinimum, output=expected, minimum=expected + 1):
         basket.removeLiquidity(lp, c, expected + 1, receiver, sender=owner)
     tx = basket.removeLiquidity(lp, c, expected, receiver, sender=owner)
@@ -484,7 +494,7 @@ def test_remove_pays_the_part_of_the_whole_at_its_low_value(world, basket, c, ow
         basket.LiquidityRemoved(sender=owner, receiver=receiver, token=c, amount=expected, lp=lp),
         c.Transfer(**{"from": basket, "to": receiver, "value": expected}),
     ]
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
 
 
 def test_remove_refuses(basket, a, owner, stranger):
@@ -697,10 +707,10 @@ def test_a_token_that_is_sick_for_good_gets_a_wide_spread_and_dilutes_nobody(
     wide = governance.deploy(world.project.ScriptedProvider, a)
     wide.setRates(1, A[1], sender=governance)
     world.configure("A", provider=wide, inputOff=True)
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     lp = basket.addLiquidity(b, 10 * ETHER, 0, trader, sender=trader).return_value
     basket.removeLiquidity(lp, b, 0, trader, sender=trader)
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
 
 
 def test_with_real_providers_the_reason_is_told(process, project, governance, owner, trader):
@@ -947,13 +957,13 @@ def test_rebalancing_ends_no_poorer_and_a_wei_less_is_refused(world, basket, a, 
     received = (least - 1) * B[0] // ETHER
     with reverts(basket.RebalanceLoses, given=due, received=received):
         rebalance(rebalancer, basket, a, 10 * ETHER, b, least - 1, governance)
-    before = worth(world, 0), worth(world, 1)
+    before = worths(world)
     tx = rebalance(rebalancer, basket, a, 10 * ETHER, b, least, governance)
     assert tx.events[-1] == basket.Rebalanced(
         sender=rebalancer, tokenOut=a, amountOut=10 * ETHER, tokenIn=b, amountIn=least
     )
     assert balances(world) == {"A": 90 * ETHER, "B": 100 * ETHER + least, "C": 100 * ETHER}
-    assert (worth(world, 0), worth(world, 1)) >= before
+    assert_no_less(worths(world), before)
 
 
 @pytest.mark.parametrize("rates", [(B[0] - 10**12, B[1]), (B[0], B[1] + 10**15)])

@@ -344,10 +344,11 @@ contract InstantPoolHandler is Deployment {
 
     function payTreasury() external ofPool {
         uint256 owed = pool.treasuryShares();
+        uint256 expected = owed == 0 ? 0 : owed - 1;
         uint256 before = token.balanceOf(POOL_TREASURY);
-        vm.assertEq(pool.payTreasury(), owed);
-        vm.assertEq(token.balanceOf(POOL_TREASURY) - before, owed);
-        if (owed != 0) ++done[Action.PayTreasury];
+        vm.assertEq(pool.payTreasury(), expected);
+        vm.assertEq(token.balanceOf(POOL_TREASURY) - before, expected);
+        if (expected != 0) ++done[Action.PayTreasury];
     }
 
     // --- Around it ---
