@@ -55,10 +55,10 @@ ROWS = (
     Row("add slETH alone", 110_000),
     Row("remove liquidity", 110_000, {"Origin ARM": 136_525}),
     Row("remove liquidity, part of it in the queue", 110_000, {"Origin ARM": 136_525}),
-    Row("add liquidity, 1 paid requests to collect", 150_000),
-    Row("add liquidity, 3 paid requests to collect", 265_000),
-    Row("remove liquidity, 1 paid requests to collect", 165_000),
-    Row("remove liquidity, 3 paid requests to collect", 280_000),
+    Row("add liquidity, a paid request to collect", 145_000),
+    Row("add liquidity, 3 paid requests to collect", 275_000),
+    Row("remove liquidity, a paid request to collect", 160_000),
+    Row("remove liquidity, 3 paid requests to collect", 290_000),
     Row("stake from the pool", 65_000),
     Row("sell a request", 130_000),
     Row("hand the pool's slETH in", 215_000),
@@ -72,7 +72,7 @@ ROWS = (
     Row("basket: swap out of slETH", 120_000),
     Row("basket: add one token", 180_000),
     Row("basket: remove all", 150_000),
-    Row("deploy everything", 25_000_000, {"Lido": 163_183_896}),
+    Row("deploy the core", 25_000_000, {"Lido": 163_183_896}),
 )
 
 
@@ -94,7 +94,7 @@ CORE_ISSUE = (
     "WrappedEther",
     "AsyncRedeemVault",
 )
-"""What the bound of "deploy everything" is for: the contracts of the core. Later parts are deployed beside them, and
+"""What the bound of "deploy the core" is for: the contracts of the core. Later parts are deployed beside them, and
 the calls that configure the access manager are for all of the protocol."""
 
 
