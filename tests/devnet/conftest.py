@@ -20,6 +20,8 @@ BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" e
 
 SLOWEST_FIRST = (
     "test_stories.py",
+    "test_gifts.py",
+    "test_slashings.py",
     "test_oracle_daemon.py",
     "test_watcher.py",
     "test_oracle_processes.py",

@@ -173,6 +173,10 @@ class Protocol:
     def rate(self) -> float:
         return int(self.view("StakingVault", "totalAssets")) / int(self.view("StakingVault", "supply"))
 
+    def worth(self, shares: int) -> int:
+        """Wei, rounded down."""
+        return shares * int(self.view("StakingVault", "totalAssets")) // int(self.view("StakingVault", "supply"))
+
     @property
     def credentials(self) -> bytes:
         return bytes(self.contracts.credentials)

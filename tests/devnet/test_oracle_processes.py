@@ -24,9 +24,17 @@ from tests.devnet.protocol import account
 from tests.devnet.world import World
 
 PASSWORD = "correct horse"
-STEPS = ["built", "in the journal", "signed", "published", "before submission", "sent"]
+DEEP = pytest.mark.deep
+STEPS = [
+    pytest.param("built", marks=DEEP),
+    "in the journal",
+    "signed",
+    pytest.param("published", marks=DEEP),
+    "before submission",
+    "sent",
+]
 WAITING = "while its vote waits for a block"
-VOTE_STEPS = [pytest.param("published", marks=pytest.mark.deep), WAITING, pytest.param("sent", marks=pytest.mark.deep)]
+VOTE_STEPS = [pytest.param("published", marks=DEEP), WAITING, pytest.param("sent", marks=DEEP)]
 VOTED = keccak(text="Voted(address,bytes32,uint256)")
 
 

@@ -41,7 +41,7 @@ def quiet() -> Iterator[Devnet]:
         yield devnet
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.deep), 3])
 def test_provision_is_what_a_slashing_still_costs(quiet: Devnet, count: int) -> None:
     """Alone, and several about the same time, which costs each of them more.
 
