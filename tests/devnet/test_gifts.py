@@ -1,4 +1,4 @@
-"""Ether and validators of strangers, and merges of ours: told on a local Ethereum with both halves, ether counted."""
+"""Ether and validators of strangers, and merges of ours, on a local Ethereum. After each, ether is counted."""
 
 from __future__ import annotations
 

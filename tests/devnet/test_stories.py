@@ -107,6 +107,31 @@ def test_front_run_credentials_cost_the_operator_alone(world: World) -> None:
     assert int(protocol.view("OperatorBonds", "bondOf", operator)[0]) == held - paid
 
 
+def test_slashing_with_enough_of_a_bond_costs_holders_nothing(world: World) -> None:
+    """The offence is proven by a stranger, the loss told by the committee, and paid by the bond, gains or not."""
+    protocol, devnet = world.protocol, world.devnet
+    operator = world.operator(40 * WEI)
+    key = world.validator(operator, "slashed")
+    protocol.report()
+    devnet.slash([look(devnet, key).index])
+    devnet.advance_block()
+    until(devnet, lambda: look(devnet, key).validator.slashed)
+    protocol.send(protocol.stranger, "ValidatorManager", "proveSlashed", protocol.proof(key))
+    pending = int(protocol.view("StakingVault", "slashingPendingUntil"))
+    assert pending > 0, "nothing is finalised without a report until one counts it"
+    held = int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    total = int(protocol.view("StakingVault", "totalAssets"))
+    supply = int(protocol.view("StakingVault", "supply"))
+    seen = protocol.report()
+    assert seen.report.faults > 0
+    assert seen.report.provision > 0
+    assert protocol.view("StakingVault", "slashingPendingUntil") == 0
+    paid = held - int(protocol.view("OperatorBonds", "bondOf", operator)[0])
+    assert protocol.worth(paid) == pytest.approx(seen.report.faults * 10**9, rel=1e-3)
+    after = int(protocol.view("StakingVault", "totalAssets")) * supply
+    assert after >= total * int(protocol.view("StakingVault", "supply")), "the rate has not fallen"
+
+
 def test_overdue_request_lets_a_stranger_force_exits(world: World) -> None:
     protocol, devnet = world.protocol, world.devnet
     operator = world.operator()
