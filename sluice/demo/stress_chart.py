@@ -27,14 +27,15 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
         color = COLORS[name]
         days = [day for day in stress.days if day.day >= stress.began]
         at = [day.day - stress.began for day in days]
-        peg.plot(at, [day.peg for day in days], color=color, label=name)
+        peg.plot(at, [day.low for day in days], color=color, label=f"at worst, {name}")
+        peg.plot(at, [day.peg for day in days], color=color, linestyle=":", label=f"after the arbitrageur, {name}")
         fee.plot(at, [None if day.surcharge is None else 100 * day.surcharge for day in days], color=color, marker=".")
         wait.plot(at, [day.oldest for day in days], color=color)
         ether.plot(at, [day.waiting / ETHER for day in days], color=color, label=f"open requests, {name}")
         ether.plot(at, [day.buffer / ETHER for day in days], color=color, linestyle=":", label=f"buffer, {name}")
         provider.plot(at, [100 * (day.provider - 1) for day in days], color=color, label=f"instant pool, {name}")
         provider.plot(at, [100 * (day.holder - 1) for day in days], color=color, linestyle=":", label=f"slETH, {name}")
-        health.plot(at, [day.health for day in days], color=color)
+        health.plot(at, [day.health or None for day in days], color=color)
     for axis, label in zip(
         axes,
         (
