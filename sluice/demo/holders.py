@@ -23,7 +23,7 @@ FARM_DAYS: Final = 10
 
 @dataclass(frozen=True)
 class Earned:
-    """Of one person, wei: what there is more than at the beginning, and what each source brought, computed by itself."""
+    """Of one person, wei: what there is more than at the beginning, and what each source brought, computed alone."""
 
     name: str
     did: str

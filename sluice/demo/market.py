@@ -34,6 +34,8 @@ MOST: Final = 2**256 - 1
 FOREVER: Final = 2**48
 GAS_MONEY: Final = 10**18
 """Ether that everybody gets for gas, beside what they invest."""
+NEAR: Final = 1 - Fraction(1, 10**9)
+"""Of a wanted price: a swap ends there but for rounding, and Uniswap refuses one that has no way to go."""
 
 
 @dataclass
@@ -204,7 +206,7 @@ class Market:
             self.markets.wrap(arno.sender, arno.got - arno.wrapped)
             arno.wrapped = arno.got
         pool, weth = self.markets.pool, self.weth(arno)
-        if pool.price() >= wanted or weth < 10**18:
+        if pool.price() >= wanted * NEAR or weth < 10**18:
             return None
         sold, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
         arno.spent += sold

@@ -210,7 +210,7 @@ def _shares_to_request(markets: Markets, health: Health, waiting: int) -> int:
     """What the debt still needs, as far as health allows; 0 where that is less than the queue takes."""
     wanted = health.debt + health.debt // SPARE + 1 - waiting
     free = health.collateral - ceil(health.debt * BPS * CUSHION / health.threshold)
-    if wanted <= 0 or free <= 0:
+    if waiting >= health.debt + health.debt // (2 * SPARE) or free <= 0:
         return 0
     needed, most = (int(markets.vault.read("convertToShares", each)) for each in (wanted, free))
     least = int(markets.queue.read("MIN_REQUEST"))
