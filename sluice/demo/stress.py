@@ -172,21 +172,21 @@ class Stress:
             self._close()
             yield self.site.day
         while any(self.market.people[name].requests for name in STAKES):
+            self._unwind()
             yield self._day()
         self._providers_leave()
-        self._unwind()
         while any(person.requests or person.rests for person in self.market.people.values()) or self._owing():
-            self._next()
             self._unwind()
-            self._close()
-            yield self.site.day
+            yield self._day(trading=False)
+        self._unwind()
         self._lender_leaves()
         self._settle()
 
-    def _day(self) -> int:
+    def _day(self, *, trading: bool = True) -> int:
         """One on which nobody new wants out."""
         self._next()
-        self._arbitrage()
+        if trading:
+            self._arbitrage()
         self._close()
         return self.site.day
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sluice.demo.stress import RUN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -35,7 +37,8 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
         ether.plot(at, [day.buffer / ETHER for day in days], color=color, linestyle=":", label=f"buffer, {name}")
         provider.plot(at, [100 * (day.provider - 1) for day in days], color=color, label=f"instant pool, {name}")
         provider.plot(at, [100 * (day.holder - 1) for day in days], color=color, linestyle=":", label=f"slETH, {name}")
-        health.plot(at, [day.health or None for day in days], color=color)
+        until = [day for day in days if day.day <= stress.began + RUN]  # then she repays
+        health.plot(at[: len(until)], [day.health for day in until], color=color)
     for axis, label in zip(
         axes,
         (
@@ -44,13 +47,13 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
             "first in the queue\nhas waited, days",
             "ether",
             "worth since the run\nbegan, %",
-            "health of the\nborrower on Aave",
+            "health of the borrower\non Aave, until she repays",
         ),
         strict=True,
     ):
         axis.set_ylabel(label)
         axis.ticklabel_format(axis="y", useOffset=False)
-        axis.axvspan(0, 7, color="#f1f3f5")
+        axis.axvspan(0, RUN, color="#f1f3f5")
         axis.grid(alpha=0.25)
     for axis in (peg, ether, provider):
         axis.legend(fontsize=8)

@@ -26,6 +26,8 @@ MARGIN = 10**6
 """One part in so many: interest of a minute at 50% a year."""
 CUSHION = Fraction(105, 100)
 """Health that is left when collateral is taken out: the rate may fall by 4.7% while the queue is waited for."""
+STEP = 20
+"""A request is made for one part in so many of what is still needed, or more."""
 SPARE = 1_000
 """One part in so many of the debt is handed in beyond it, for the interest of the wait."""
 
@@ -215,7 +217,8 @@ def _shares_to_request(markets: Markets, health: Health, waiting: int) -> int:
     needed, most = (int(markets.vault.read("convertToShares", each)) for each in (wanted, free))
     least = int(markets.queue.read("MIN_REQUEST"))
     shares = min(max(needed, least), most)
-    return shares if shares >= least else 0
+    # what the rate frees day by day is not worth a request while others wait
+    return shares if shares >= (max(least, needed // STEP) if waiting else least) else 0
 
 
 def _percent(part: Fraction) -> str:

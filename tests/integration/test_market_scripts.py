@@ -81,7 +81,7 @@ def test_leverage_is_unwound_through_the_queue(shell: Shell, protocol: Protocol)
     height = ape.chain.blocks.height
     code, output = shell.run(loop.cli, "--unwind")
     assert code == 1
-    assert "has 21.899999 ether of slETH on Aave and owes 11.900" in output
+    assert re.search(r"has 21\.(900000|899999) ether of slETH on Aave and owes 11\.9000\d\d\.", output), output
     assert "Aborted!" in output
     assert ape.chain.blocks.height == height
     while markets.aave.health(who.address).debt:
