@@ -45,7 +45,7 @@ def show(stress: Stress, console: Console) -> None:
         )
     console.print(table)
     first = next(day for day in stress.days if day.day == stress.began)
-    run = [day for day in stress.days if day.day > stress.began]
+    run = stress.run
     owing = [day.health for day in run[:RUN]]
     fees = [day.surcharge for day in run if day.surcharge is not None]
     console.print(

@@ -134,7 +134,9 @@ class Stress:
     slashing: bool
     days: list[Day] = field(default_factory=list)
     began: int = 0
-    """Day on which the run began."""
+    """Day before the first of the run."""
+    left: int = 0
+    """Day on which the last leaver was paid and the providers left."""
     waits: dict[int, Wait] = field(default_factory=dict)
     waited: list[tuple[str, float]] = field(default_factory=list)
     """Who, and days."""
@@ -152,6 +154,11 @@ class Stress:
     """Compares every payment with what it should be."""
     pegs: list[float] = field(default_factory=list)
     """Uniswap's prices over the rate since the day began."""
+
+    @property
+    def run(self) -> list[Day]:
+        """From its first day to where the providers leave."""
+        return [day for day in self.days if self.began < day.day <= self.left]
 
     # --- The story ---
 
@@ -369,8 +376,8 @@ class Stress:
         self.result["farmed"] = market.weth(lena)
         market.remove_liquidity(lena)
         self._leave_uniswap(uma)
+        self.left = self.site.day
         self.site.say("'lena' leaves farm and instant pool, 'uma' leaves Uniswap")
-        self._close()
 
     def _leave_uniswap(self, uma: Person) -> None:
         """She is the only provider, so all that swaps have paid is hers; what she gets is compared with Uniswap's

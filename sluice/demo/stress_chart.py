@@ -27,7 +27,7 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
     peg, fee, wait, ether, provider, health = axes
     for name, stress in played.items():
         color = COLORS[name]
-        days = [day for day in stress.days if day.day >= stress.began]
+        days = [day for day in stress.days if day.day == stress.began] + stress.run
         at = [day.day - stress.began for day in days]
         peg.plot(at, [day.low for day in days], color=color, label=f"at worst, {name}")
         peg.plot(at, [day.peg for day in days], color=color, linestyle=":", label=f"after the arbitrageur, {name}")

@@ -36,7 +36,7 @@ def test_first_days_of_the_demo(tmp_path: Path) -> None:
         live.holders.leave_at_once(ether(40))
         devnet = live.pool.devnet
         devnet.transact(devnet.accounts[RICH], live.pool.addresses["RewardsVault"], b"", ether(5), 100_000)
-        assert (next(days), next(days)) == (2, 3)
+        assert next(days) == 2
         parts_are_the_whole(live)
 
 
@@ -49,7 +49,7 @@ def parts_are_the_whole(live: Live) -> None:
     # Aave pays lenders simple interest and has borrowers owe compound interest
     assert lars.gain == pytest.approx(lars.explained, rel=0.01)
     assert min(lena.staking, uma.staking, olga.staking) > ether("0.001")
-    assert min(lena.fees, uma.fees, lena.farm, lars.gain, arno.gain) > ether("0.001")
+    assert min(lena.fees, uma.fees, lena.farm, lars.gain, arno.gain) > ether("0.0005")
     assert max(lena.loss, uma.loss, olga.interest) < -(10**12)
 
 
