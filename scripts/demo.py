@@ -40,10 +40,10 @@ def show(live: Live, console: Console) -> None:
         table.add_row(name, *(f"{cell / ETHER:,.6f}" for cell in cells))
     console.print(table)
     table = Table(title="What other holders earned, and from what (ether)")
-    for column in ("who", "did", "put in", "staking", "fees", "farm", "interest", "trading", "loss", "gain"):
+    for column in ("who", "did", "put in", "staking", "fees", "farm", "interest", "trading", "against holding", "gain"):
         table.add_column(column, justify="left" if column in ("who", "did") else "right")
     for row in live.holders.earned():
-        cells = (row.staking, row.fees, row.farm, row.interest, row.trading, row.loss, row.gain)
+        cells = (row.staking, row.fees, row.farm, row.interest, row.trading, row.against_holding, row.gain)
         table.add_row(
             row.name,
             row.did,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Self
 
-from sluice.demo.judge import BPS, Court
+from sluice.demo.judge import BPS, Court, UnfairError
 from sluice.markets.aave import Listing
 from sluice.units import ether
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DISCOUNT: Final = Fraction(5, 10_000)
 """Below the rate, beyond which the arbitrageur buys: what Uniswap's fee of 0.05% and a few days' wait are worth."""
 FARM_DAYS: Final = 10
+DUST: Final = 10**6
+"""Wei that rounding of swaps and views may come to."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Earned:
     farm: int = 0
     interest: int = 0
     trading: int = 0
-    loss: int = 0
-    """To who traded against a provider, and what joining has cost."""
+    against_holding: int = 0
+    """What trades have made of a provider's range (impermanent loss where below zero), and what joining has cost."""
+    blur: int = DUST
+    """How much gain and sources may differ."""
 
     @property
     def explained(self) -> int:
-        return self.staking + self.fees + self.farm + self.interest + self.trading + self.loss
+        return self.staking + self.fees + self.farm + self.interest + self.trading + self.against_holding
 
 
 @dataclass
@@ -117,7 +121,12 @@ class Holders:
     # --- Where it comes from ---
 
     def earned(self) -> list[Earned]:
-        return [self._lena(), self._uma(), self._lars(), self._olga(), self._arno()]
+        """Raises :class:`UnfairError` where somebody has more or less than the sources say."""
+        found = [self._lena(), self._uma(), self._lars(), self._olga(), self._arno()]
+        for each in found:
+            if abs(each.gain - each.explained) > each.blur:
+                raise UnfairError(f"{each.name} gained {each.gain:,} wei, and the sources say {each.explained:,}")
+        return found
 
     def _lena(self) -> Earned:
         """Staking and fees from the pool's events, replayed; joining cost the curve's fee on slETH beyond the ratio."""
@@ -133,11 +142,11 @@ class Holders:
             staking=int(self.liquidity * (judge.instant.grown - self.joined.grown)),
             fees=int(self.liquidity * (judge.instant.kept - self.joined.kept)),
             farm=int(judge.farm.streams[stream].earned[lena]),
-            loss=self.joined.worth - ether(120),
+            against_holding=self.joined.worth - ether(120),
         )
 
     def _uma(self) -> Earned:
-        """She leaves. Staking is what holding would have brought; what her range is less than that is lost to traders.
+        """She leaves. Staking is what holding would have brought; trades have made more or less of her range than that.
         She is the only provider: all fees that swaps have paid are hers.
         """
         market, pool, uma, position = self.market, self.market.markets.pool, self.market.people["uma"], self.position
@@ -150,11 +159,13 @@ class Holders:
             gain=market.worth(market.shares(uma)) + market.weth(uma) - ether(100),
             staking=market.worth(self.shares) - ether(50),
             fees=market.worth(fees[0]) + fees[1],
-            loss=market.worth(principal[0]) + principal[1] - market.worth(position.sleth) - position.weth,
+            against_holding=market.worth(principal[0]) + principal[1] - market.worth(position.sleth) - position.weth,
         )
 
     def _lars(self) -> Earned:
-        """All that 'olga', the only borrower, has come to owe, less Aave's part of it."""
+        """All that 'olga', the only borrower, has come to owe, less Aave's part. Lenders are paid simple interest
+        and borrowers owe compound interest, which is not quite the same.
+        """
         markets, people = self.market.markets, self.market.people
         listing = Listing.wrapped_ether()
         paid = markets.aave.debt(markets.weth, people["olga"].address) - people["olga"].borrowed
@@ -164,6 +175,7 @@ class Holders:
             ether(100),
             gain=markets.aave.supplied(markets.weth, people["lars"].address) - ether(100),
             interest=paid * (BPS - listing.reserve_factor) // BPS,
+            blur=paid // 100,
         )
 
     def _olga(self) -> Earned:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice.demo.holders import DUST
 from sluice.demo.live import Live, open_live
 from sluice.demo.site import RICH
 from sluice.deploy.params import load_params
@@ -13,8 +14,6 @@ from sluice.units import ether
 from tests.devnet.protocol import ROOT, artifacts
 
 pytestmark = pytest.mark.anvil  # the demo runs on it
-DUST = 10**6
-"""Wei that rounding of a few swaps and views may come to."""
 
 
 def test_first_days_of_the_demo(tmp_path: Path) -> None:
@@ -46,11 +45,11 @@ def parts_are_the_whole(live: Live) -> None:
     lena, uma, lars, olga, arno = (found[name] for name in ("lena", "uma", "lars", "olga", "arno"))
     for each in (lena, uma, olga, arno):
         assert each.gain == pytest.approx(each.explained, abs=DUST), each
-    # Aave pays lenders simple interest and has borrowers owe compound interest
     assert lars.gain == pytest.approx(lars.explained, rel=0.01)
     assert min(lena.staking, uma.staking, olga.staking) > ether("0.001")
     assert min(lena.fees, uma.fees, lena.farm, lars.gain, arno.gain) > ether("0.0005")
-    assert max(lena.loss, uma.loss, olga.interest) < -(10**12)
+    assert max(lena.against_holding, olga.interest) < -(10**12)
+    assert abs(uma.against_holding) > 10**12, "the price is not where it was"
 
 
 def staked(live: Live, operator: str) -> int:
