@@ -94,5 +94,5 @@ def cli(out: Path) -> None:
         sys.exit(1)
     except (DevnetError, RefusedError) as error:
         raise click.ClickException(str(error)) from error
-    console.print("[green]all ether of both halves is accounted for, to the gwei")
+    console.print("[green]all ether of both halves is accounted for, to the gwei; every payment was what was due")
     console.print(f"{time.monotonic() - start:.0f} s")
