@@ -1,14 +1,14 @@
 """What stands on the core stands apart from it: the same core calls with and without module calls, in two worlds.
 
-In world B users trade in the instant pool, farm and swap in the basket, governance governs these, a rebalancer runs code
-of its own, and feeds are read. In world A there are none of these contracts. Two statements:
+In world B users trade in the instant pool, farm and swap in the basket, governance governs these, a rebalancer runs
+code of its own, and feeds are read. In world A there are none of these contracts. Two statements:
 
-- *Whatever a module does in the core an account without code could do.* It shows in the core's events; in A an account
+- *Whatever a module does in the core, an account without code could do.* It shows in the core's events; in A an account
   at the module's address does the same, and all books of the core are equal to the wei (`TwoWorlds`).
-- *Unless a call stakes, requests or pays ether to the core, it might as well not have been made.* A sees nothing of
-  modules at all, and the rate, the queue and what who only holds can claim are equal to the wei (`ModulesAlone`). What is
-  left out there moves ether into the core or will move some out of it, as any holder may: a stake gives the others its
-  rounding, and what is requested is paid before a later loss, which those who stay then bear.
+- *A call that neither stakes, nor requests, nor pays the core might as well not have been made.* A sees nothing of
+  modules at all, and the rate, the queue and what who only holds can claim are equal to the wei (`ModulesAlone`).
+  What is left out there moves ether into the core or out of it as any holder may: a stake leaves its rounding to all,
+  and what is requested may be paid before a loss, which those who stay then bear.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import ape
 import pytest
 import rlp
-from eth_abi import decode, encode
+from eth_abi import decode
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -50,6 +50,9 @@ HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935"
 """Where hashes of older blocks are asked for (EIP-2935)."""
 ANSWER_STORED = bytes.fromhex("600035545f5260205ff3")
 """Code: what is stored at the number that is asked for."""
+
+checksum = cache(to_checksum_address)
+"""Of few addresses, very often."""
 
 users = st.integers(0, USERS - 1)
 portions = st.integers(0, 2**16)
@@ -97,7 +100,7 @@ def core_calls(core: SmallCore, owners: dict[int, str]) -> list[Did]:
     sent: Counter[str] = Counter()
     """slETH to the queue that is no request."""
     for log in core.clock.evm.result.logs:
-        place = to_checksum_address(log.address)
+        place = checksum(log.address)
         if place not in (core.vault.address, core.token.address, core.queue.address):
             assert place not in (core.gateway.address, core.rewards_vault.address)
             continue
@@ -105,7 +108,7 @@ def core_calls(core: SmallCore, owners: dict[int, str]) -> list[Did]:
         name = TOPICS.get(topics[0])
         assert name is not None, "a module did what no module does"
         words = [int.from_bytes(word, "big") for word in topics[1:]]
-        people = [to_checksum_address(word[12:]) for word in topics[1:]]
+        people = [checksum(word[12:]) for word in topics[1:]]
         if place == core.vault.address and name == "Deposit":
             found.append(Did("stake", people[0], (people[1], decode(["uint256"], data[:32])[0])))
         elif place == core.queue.address and name == "Requested":
@@ -209,7 +212,7 @@ class CoreAlone:
     def account_at(self, address: str) -> Account:
         """An ordinary one, with ether enough."""
         self.process.evm.set_balance(address, 10**30)
-        return Account(self.process, to_checksum_address(address))
+        return Account(self.process, checksum(address))
 
     def report(self, gain: int, tips: int) -> None:
         """Nothing has vested when it returns; gwei and wei."""
@@ -244,7 +247,7 @@ class CoreAlone:
 
     def owners(self) -> dict[int, str]:
         """Of all requests; nobody of a claimed one."""
-        return {i: to_checksum_address(request[12:32]) for i, request in enumerate(self.requests(), 1)}
+        return {i: checksum(request[12:32]) for i, request in enumerate(self.requests(), 1)}
 
     def books(self) -> dict[str, Any]:
         """What must be equal whether modules are there or not."""
@@ -341,7 +344,7 @@ class WithModules(CoreAlone):
         return found
 
     def proof(self, implementation: str) -> tuple[bytes, list[bytes], list[bytes]]:
-        """That a block of an hour ago had ``implementation`` behind the proxy: a header of it, and tries of one leaf."""
+        """That a block of an hour ago had ``implementation`` behind the proxy: a header, and tries of one leaf."""
 
         def leaf(path: bytes, value: Any) -> bytes:
             return bytes(rlp.encode([b"\x20" + keccak(path), rlp.encode(value)]))
@@ -588,23 +591,27 @@ class TwoWorlds:
         self.module("sell_with_permit", lambda: b.pool.contract.sellWithPermit(*args, sender=who))
         b.core.token.approve(b.pool.contract, INFINITE, sender=who)
 
-    @act(user=users, where=st.integers(0, 2), how=st.integers(0, 2), portion=portions)
+    @act(user=users, where=st.integers(0, 3), how=st.integers(0, 3), portion=portions)
     def pay_the_core(self, user: int, where: int, how: int, portion: int) -> None:
-        """Ether of the pool for an address of the core: the vault stakes it for the pool, the others just keep it."""
+        """An address of the core is named as the receiver. Ether: the vault stakes it for the pool, gateway and rewards
+        vault just keep it, the queue refuses. slETH: it lies there.
+        """
         if not self.mirrored:
             return
         who, pool, core = self.b.users[user], self.b.pool, self.b.core
-        to = (core.vault, core.gateway, core.rewards_vault)[where]
+        to = (core.vault, core.gateway, core.rewards_vault, core.queue)[where]
         liquidity = part(int(pool.contract.balanceOf(who)), portion) // 8
-        mine = [i for i in self.rests if to_checksum_address(pool.contract.restOf(i)[0]) == who.address]
-        if how == 0:
-            call = lambda: pool.contract.sellFor(part(pool.assets, portion) // 8, INFINITE, to, FOREVER, sender=who)  # noqa: E731
-        elif how == 1 or not mine:
-            call = lambda: pool.contract.removeLiquidity(liquidity, 0, 0, to, sender=who)  # noqa: E731
-        else:
+        mine = [i for i in self.rests if checksum(pool.contract.restOf(i)[0]) == who.address]
+        assets = part(pool.assets, portion) // 8
+        calls = {
+            0: lambda: pool.contract.sellFor(assets, INFINITE, to, FOREVER, sender=who),
+            1: lambda: pool.contract.removeLiquidity(liquidity, 0, 0, to, sender=who),
+            2: lambda: self.b.basket.removeAll(liquidity, [0] * len(self.b.basket.tokens()), to, sender=who),
+        }
+        if how < len(calls):
+            self.module("pay the core", calls[how])
+        elif mine:
             self.claim_rest(self.rests.index(mine[0]), to)
-            return
-        self.module("pay the core", call)
 
     @act(weight=3, choice=portions, for_ether=st.booleans(), sent=st.booleans())
     def sell_request(self, choice: int, for_ether: bool, sent: bool) -> None:
@@ -665,7 +672,7 @@ class TwoWorlds:
         if not self.rests:
             return
         number, pool = self.rests[choice % len(self.rests)], self.b.pool.contract
-        owner = to_checksum_address(pool.restOf(number)[0])
+        owner = checksum(pool.restOf(number)[0])
         if to is None:
             paid = self.module("claim_rest", lambda: pool.claimRest(number, owner, sender=self.b.stranger))
         else:
@@ -707,7 +714,7 @@ class TwoWorlds:
         """And back again: what governs decides who governs."""
         b = self.b
         place, (old, new) = b.governed()[which], b.managers if choice else b.managers[::-1]
-        there = next(m for m in (old, new) if m.address == to_checksum_address(place.authority()))
+        there = next(m for m in (old, new) if m.address == checksum(place.authority()))
         other = new if there is old else old
         for before, after in ((there, other), (other, there)):
             call = lambda before=before, after=after: before.updateAuthority(place, after, sender=b.governance)  # noqa: E731
@@ -749,7 +756,7 @@ class TwoWorlds:
         ids = []
         for number in range(1, int(b.farm.lastStreamId()) + 1):
             stream = b.farm.stream(number)
-            fits = to_checksum_address(stream[0]) == token.address and b.process.now < stream[5]
+            fits = checksum(stream[0]) == token.address and b.process.now < stream[5]
             if choose and fits and number not in b.farm.streamsOf(token, who):
                 ids.append(number)
         self.module("farm", lambda: b.farm.stake(token, amount, who, ids[:2], sender=who))
@@ -966,6 +973,7 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("pay_the_core", (0, 0, 0, 9_999)),
     ("pay_the_core", (1, 1, 0, 9_999)),
     ("pay_the_core", (0, 2, 1, 9_999)),
+    ("pay_the_core", (2, 3, 2, 9_999)),
     ("sell_for", (0, 60_000)),
     ("replenish", (INFINITE,)),
     ("add", (1, ETHER, 2 * ETHER)),
@@ -1019,7 +1027,7 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("prove", (1,)),
     ("finalize", (100,)),
     ("collect", (5,)),
-    ("pay_the_core", (1, 0, 2, 0)),
+    ("pay_the_core", (1, 0, 3, 0)),
     ("claim_rest", (0,)),
     ("claim", (0,)),
     ("poke", (10**13,)),
@@ -1073,7 +1081,16 @@ ALWAYS = {"stake", "transfer", "request", "finalize", "claim", "earn", "tip", "l
 ALWAYS |= {"sell", "sell_for", "sell_with_permit", "sell_request", "send_request", "stake_here", "add", "remove"}
 ALWAYS |= {"collect", "claim_rest", "pay_treasury", "set terms", "set treasury", "pause", "resume"}
 ALWAYS |= {"liquidity token", "approve", "permit", "transfer from"}
-ALWAYS |= {"swap in", "swap out", "basket add", "basket remove", "basket remove all", "basket collect", "fund", "release"}
+ALWAYS |= {
+    "swap in",
+    "swap out",
+    "basket add",
+    "basket remove",
+    "basket remove all",
+    "basket collect",
+    "fund",
+    "release",
+}
 ALWAYS |= {"rebalance", "sale while rebalancing", "configure", "set lp fee", "cut off", "restore"}
 ALWAYS |= {"add token", "remove token", "accept", "prove", "poke"}
 ALWAYS |= {f"authority of {name}" for name in ("InstantPool", "LstBasket", "RateProvider")}
@@ -1189,18 +1206,23 @@ def test_the_comparison_sees(deed, book):
         must_agree(a.books(), b.books())
 
 
-class Trespassing(TwoWorlds):
-    """A pool that stakes where it should sell."""
-
-    def sell(self, user: int, amount: int) -> None:
-        who, pool = self.b.users[user], self.b.pool.contract
-        self.module("sell", lambda: pool.stake(who, 0, ZERO, sender=who, value=amount))
+def stake(b: WithModules) -> None:
+    b.pool.contract.stake(b.users[0], 0, ZERO, sender=b.users[0], value=200 * ETHER)
 
 
-def test_a_call_of_the_core_that_no_module_makes_is_seen():
-    worlds = Trespassing(ape.project, Counter())
-    with pytest.raises(AssertionError, match=r"sell did .*stake"):
-        worlds.sell(0, 200 * ETHER)
+def give_to_the_rewards(b: WithModules) -> None:
+    b.pool.contract.sellFor(ETHER, INFINITE, b.core.rewards_vault, FOREVER, sender=b.users[0])
+
+
+@pytest.mark.parametrize(("deed", "kind"), [(stake, "stake"), (give_to_the_rewards, "gift")])
+def test_what_a_call_may_not_do_in_the_core_is_seen(deed, kind):
+    """A pool that stakes, or gives away, where it should sell."""
+    worlds = TwoWorlds(ape.project, Counter())
+    with pytest.raises(AssertionError, match=rf"sell did .*{kind}"):
+        worlds.module("sell", lambda: deed(worlds.b))
+    worlds = ModulesAlone(ape.project, Counter())
+    with pytest.raises(AssertionError, match="ether came into the core or will go out"):
+        worlds.module("sell", lambda: deed(worlds.b), "pay the core")
 
 
 def test_a_module_that_touches_who_only_holds_is_seen():
