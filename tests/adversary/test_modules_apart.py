@@ -598,15 +598,15 @@ class TwoWorlds:
         """
         if not self.mirrored:
             return
-        who, pool, core = self.b.users[user], self.b.pool, self.b.core
+        who, pool, basket, core = self.b.users[user], self.b.pool, self.b.basket, self.b.core
         to = (core.vault, core.gateway, core.rewards_vault, core.queue)[where]
-        liquidity = part(int(pool.contract.balanceOf(who)), portion) // 8
+        liquidity, lp = (part(int(token.balanceOf(who)), portion) // 8 for token in (pool.contract, basket))
         mine = [i for i in self.rests if checksum(pool.contract.restOf(i)[0]) == who.address]
         assets = part(pool.assets, portion) // 8
         calls = {
             0: lambda: pool.contract.sellFor(assets, INFINITE, to, FOREVER, sender=who),
             1: lambda: pool.contract.removeLiquidity(liquidity, 0, 0, to, sender=who),
-            2: lambda: self.b.basket.removeAll(liquidity, [0] * len(self.b.basket.tokens()), to, sender=who),
+            2: lambda: basket.removeAll(lp, [0] * len(basket.tokens()), to, sender=who),
         }
         if how < len(calls):
             self.module("pay the core", calls[how])
