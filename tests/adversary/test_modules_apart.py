@@ -547,12 +547,19 @@ class TwoWorlds:
     def touch(self) -> None:
         self.core("touch", lambda w: w.report(0, 0))
 
+    @act(weight=2, count=st.integers(1, 6))
+    def settle(self, count: int) -> None:
+        """A report, and what it covers is paid and counted."""
+        self.touch()
+        self.finalize(count)
+        self.collect(5)
+
     @act(often=st.integers(0, 3))
     def note_slashing(self, often: int) -> None:
         if often == 0:
             self.core("note", lambda w: w.core.vault.noteSlashing(sender=w.governance))
 
-    @act(seconds=st.one_of(st.integers(1, 4_000), st.integers(1, DAY)))
+    @act(weight=2, seconds=st.one_of(st.integers(1, 4_000), st.integers(1, DAY), st.integers(1, 3 * DAY)))
     def pass_time(self, seconds: int) -> None:
         for world in (self.a, self.b):
             world.process.pass_time(seconds)
@@ -648,7 +655,7 @@ class TwoWorlds:
         shares = self.amount_of(self.b.core.token, user, shares)
         self.module("add", lambda: pool.addLiquidity(shares, 0, who, FOREVER, sender=who, value=assets))
 
-    @act(user=users, portion=portions)
+    @act(weight=3, user=users, portion=portions)
     def remove(self, user: int, portion: int) -> None:
         who, pool = self.b.users[user], self.b.pool.contract
         liquidity = part(int(pool.balanceOf(who)), portion)
@@ -699,7 +706,7 @@ class TwoWorlds:
         to = [b.treasury, *b.users][choice]
         self.module("set treasury", lambda: b.pool.contract.setTreasury(to, sender=b.governance), "govern")
 
-    @act(which=st.integers(0, 1), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 4))
+    @act(which=st.integers(0, 1), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
     def pause(self, which: int, seconds: int, on: int) -> None:
         """Pool or basket; seldom for long."""
         b = self.b
@@ -814,7 +821,7 @@ class TwoWorlds:
 
     # --- Basket ---
 
-    @act(weight=3, user=users, turned=st.booleans(), amount=amounts, exact_out=st.booleans())
+    @act(weight=4, user=users, turned=st.booleans(), amount=amounts, exact_out=st.booleans())
     def swap(self, user: int, turned: bool, amount: int, exact_out: bool) -> None:
         b, who = self.b, self.b.users[user]
         given, taken = (b.other.token, b.core.token) if turned else (b.core.token, b.other.token)
@@ -887,7 +894,7 @@ class TwoWorlds:
         b = self.b
         self.module("release", lambda: b.basket.releaseIncentive(b.core.token, sender=b.governance), "govern")
 
-    @act(other=st.booleans(), in_fee=st.integers(0, 100), bonus=st.integers(0, 100), off=st.integers(0, 5))
+    @act(other=st.booleans(), in_fee=st.integers(0, 100), bonus=st.integers(0, 100), off=st.integers(0, 9))
     def configure(self, other: bool, in_fee: int, bonus: int, off: int) -> None:
         """Fees, a bonus at most as high among them; seldom nothing more is taken in."""
         b = self.b
@@ -899,7 +906,7 @@ class TwoWorlds:
     def set_lp_fee(self, fee: int) -> None:
         self.module("set lp fee", lambda: self.b.basket.setLpFee(fee, sender=self.b.governance), "govern")
 
-    @act(other=st.booleans(), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 4))
+    @act(other=st.booleans(), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
     def cut_off(self, other: bool, seconds: int, on: int) -> None:
         b = self.b
         token = b.other.token if other else b.core.token
@@ -918,11 +925,12 @@ class TwoWorlds:
             listed = config(b.spare.provider)
             self.module("add token", lambda: b.basket.addToken(token, listed, sender=b.governance), "govern")
 
-    @act(weight=2, other=st.booleans())
-    def accept(self, other: bool) -> None:
+    @act(weight=3)
+    def accept(self) -> None:
         """After a leap governance looks and goes on."""
-        provider = self.b.other.provider if other else self.b.provider
-        self.module("accept", lambda: provider.accept(0, INFINITE, sender=self.b.governance), "govern")
+        for provider in (self.b.provider, self.b.other.provider):
+            call = lambda provider=provider: provider.accept(0, INFINITE, sender=self.b.governance)  # noqa: E731
+            self.module("accept", call, "govern")
 
     @act(right=st.integers(0, 2))
     def prove(self, right: int) -> None:
@@ -931,7 +939,7 @@ class TwoWorlds:
         proof = b.proof(b.logic.address if right else b.stranger.address)
         self.module("prove", lambda: b.proven.proveImplementation(*proof, sender=b.stranger), "govern")
 
-    @act(weight=2, rise=st.one_of(st.integers(0, 10**14), st.integers(0, 10**14), st.just(10**17)))
+    @act(weight=2, rise=st.one_of([st.integers(0, 10**14)] * 5 + [st.just(10**17)]))
     def poke(self, rise: int) -> None:
         """The other token earns and reports; providers record, the basket looks at all of them."""
         b = self.b
@@ -1041,9 +1049,9 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("note_slashing", (0,)),
     ("lose", (999,)),
     ("poke", (10**17,)),
-    ("accept", (True,)),
+    ("accept", ()),
     ("prove", (0,)),
-    ("touch", ()),
+    ("settle", (1,)),
 ]
 """One of each kind at least: what a short run of random lives may miss."""
 
