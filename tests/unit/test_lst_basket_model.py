@@ -195,10 +195,13 @@ class BasketMachine(RuleBasedStateMachine):
             assert self.token(given).balanceOf(self.user) <= held
             assert self.token(taken).balanceOf(self.user) == other
 
-    @rule(given=letters, taken=letters, amount=amounts, more=st.one_of(st.sampled_from((0, -1)), amounts))
-    def rebalance(self, given: str, taken: str, amount: int, more: int) -> None:
+    @rule(given=letters, choice=st.integers(0, 2), part=st.integers(0, 1001), more=st.sampled_from((0, -1, 1, 10**9)))
+    def rebalance(self, given: str, choice: int, part: int, more: int) -> None:
         """As much as is due and more, or a wei less: nobody in the basket loses by what a rebalancer does."""
+        held = [letter for letter in LETTERS if self.model.tokens[letter].balance] or LETTERS
+        taken = held[choice % len(held)]
         source, target = self.model.tokens[given], self.model.tokens[taken]
+        amount = target.balance * part // 1000
         due = ceil(Fraction(target.worth_up(amount) * ETHER, source.low)) if source.low else 0
         brought = min(max(0, due + more), ENDOWED)
         self.token(given).mint(self.rebalancer, brought, sender=self.user)
