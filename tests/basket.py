@@ -282,6 +282,17 @@ class Model:
         self.supply -= lp
         return amounts
 
+    def rebalance(self, taken: str, amount: int, given: str, brought: int) -> None:
+        """While the rates stay."""
+        self._open()
+        if amount == 0:
+            raise Refused("AmountZero")
+        source, target, _ = self._pair(given, taken)
+        self._debit(target, amount)
+        if source.worth_down(brought) < target.worth_up(amount):
+            raise Refused("RebalanceLoses")
+        self._credit(source, brought)
+
     def sync(self) -> None:
         for name, token in self.tokens.items():
             if self.counts(name):

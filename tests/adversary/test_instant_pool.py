@@ -4,6 +4,7 @@ receivers (rows A, C, D1, G, H and I of docs/security.md). In process, with the 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -543,6 +544,119 @@ def test_A5_a_sale_of_more_than_there_can_be_is_too_much():
         assert world.refused(world.contract.quoteSell, 2**bits) == "EtherTooLow"
     wraps = 2**256 // (2 * world.pool.target * BPS) + ETHER
     assert world.refused(world.contract.quoteSell, world.shares_for(wraps) + 1) == "EtherTooLow"
+
+
+# --- A5: the ends of the curve ---
+
+
+def imbalanced(power: int) -> World:
+    """A pool of 4,000 ether in all, whose ether is worth 10^power of its slETH."""
+    world = World(assets=1_999 * ETHER, worth=2_000 * ETHER)
+    c, pool, holder, ratio = world.contract, world.pool, world.holder, Fraction(10) ** power
+    if power < 0:
+        left = int(4_000 * ETHER * ratio / (1 + ratio))
+        c.sellFor(pool.assets - left, INFINITE, holder, FOREVER, sender=holder)
+    elif power > 0:
+        left = int(4_000 * ETHER / (1 + ratio))
+        c.stake(holder, 0, ZERO, sender=holder, value=world.core.worth(pool.shares) - left)
+    assert Fraction(9, 10) < pool.assets / (pool.shares * world.core.rate * ratio) < Fraction(11, 10)
+    return world
+
+
+class Watched:
+    """Calls of the pool. Who makes one gains nothing by it, and no holder of liquidity loses, but for wei."""
+
+    WEI = 5
+    REFUSED = frozenset({"AmountIsZero", "EtherTooLow", "StakeBelowMinimum", "ERC20InsufficientBalance"})
+
+    def __init__(self, world: World) -> None:
+        self.world, self.pool, self.done = world, world.pool, Counter[str]()
+        self.kept = self.keeps()
+
+    def keeps(self) -> tuple[Fraction, Fraction]:
+        """Of 1e18 of liquidity: what it is worth at the rate, wei, and its standing. Nothing waits in the queue."""
+        pool = self.pool
+        return (pool.assets + pool.shares * self.world.core.rate) * ETHER / pool.supply, pool.standing
+
+    def wealth(self, who: Any) -> Fraction:
+        return self.world.wealth(who) + self.pool.contract.balanceOf(who) * self.kept[0] / ETHER
+
+    def does(self, who: Any, name: str, *args: Any, value: int = 0) -> None:
+        """Refused by name, or done."""
+        pool, rich = self.pool, self.wealth(who)
+        try:
+            getattr(pool.contract, name)(*args, sender=who, value=value)
+        except Reverted as caught:
+            refusal = self.world.errors["0x" + caught.data[:4].hex()]
+        else:
+            refusal = ""
+        if refusal:
+            assert refusal in self.REFUSED
+            return
+        self.done[name] += 1
+        before, self.kept = self.kept, self.keeps()
+        for now, then in zip(self.kept, before, strict=True):
+            assert now >= then - Fraction(self.WEI * ETHER, pool.supply), name
+        assert self.wealth(who) <= rich + self.WEI, name
+
+    def trades_wei(self, who: Any) -> None:
+        """All that there is, with a wei or a few."""
+        for wei in (1, 2):
+            self.does(who, "sell", wei, 0, who, FOREVER)
+            self.does(who, "sellFor", wei, INFINITE, who, FOREVER)
+            self.does(who, "stake", who, 0, ZERO, value=wei)
+            for ether, shares in ((wei, 0), (0, wei), (wei, wei)):
+                self.does(who, "addLiquidity", shares, 0, who, FOREVER, value=ether)
+            self.does(who, "removeLiquidity", wei, 0, 0, who)
+
+    def leaves(self, who: Any) -> None:
+        if liquidity := self.pool.contract.balanceOf(who):
+            self.does(who, "removeLiquidity", liquidity, 0, 0, who)
+        assert self.pool.contract.balanceOf(who) == 0
+
+    def takes_all_ether(self, who: Any) -> None:
+        self.does(who, "sellFor", self.pool.assets, INFINITE, who, FOREVER)
+        assert self.pool.assets == 0
+
+    def takes_all_slETH(self, who: Any) -> None:
+        """But for what the vault's least stake is kept back for."""
+        if self.pool.shares:
+            self.does(who, "stake", who, 0, ZERO, value=self.world.core.worth_up(self.pool.shares))
+        assert self.world.core.worth(self.pool.shares) <= self.world.core.vault.MIN_STAKE()
+
+
+@pytest.mark.parametrize("power", [-9, -4, 4, 9])
+def test_A5_no_imbalance_no_drain_and_no_wei_takes_from_who_provides(power):
+    """A pool of 1e-9 to 1e9 ether for each ether of slETH: traded by the wei, emptied of either, left by everybody and
+    filled anew. Who fills it again has lost nothing by that but the fee of slETH.
+    """
+    world = imbalanced(power)
+    watched, attacker, provider = Watched(world), world.attacker, world.provider
+    before, there = watched.wealth(attacker), watched.wealth(provider)
+    watched.trades_wei(attacker)
+    for empty in (watched.takes_all_ether, watched.takes_all_slETH, watched.takes_all_ether):
+        empty(attacker)
+        watched.trades_wei(attacker)
+    for who in (attacker, provider):
+        watched.leaves(who)
+        watched.trades_wei(attacker)
+    watched.leaves(attacker)
+    assert watched.wealth(provider) >= there - watched.WEI
+
+    shares = world.shares_for(50 * ETHER)
+    for empty in (watched.takes_all_ether, watched.takes_all_slETH):
+        for ether, given in ((100 * ETHER, 0), (0, shares), (100 * ETHER, shares), (1, shares), (100 * ETHER, 1)):
+            empty(attacker)
+            rich = watched.wealth(provider)
+            watched.does(provider, "addLiquidity", given, 0, provider, FOREVER, value=ether)
+            fee = given * world.core.rate * world.pool.terms["maxFee"] / BPS
+            assert watched.wealth(provider) >= rich - fee - watched.WEI
+            watched.trades_wei(attacker)
+            watched.leaves(attacker)
+            watched.leaves(provider)
+            assert watched.wealth(provider) >= rich - fee - 3 * watched.WEI
+    assert watched.done.keys() == {"sell", "sellFor", "stake", "addLiquidity", "removeLiquidity"}
+    assert watched.wealth(attacker) <= before
 
 
 # --- Rests ---

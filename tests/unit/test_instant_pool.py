@@ -324,6 +324,40 @@ def test_J4_pause_ends_by_itself_and_never_holds_who_leaves(c, core, governance,
     c.stake(seller, 0, ZERO, sender=seller, value=ETHER)
 
 
+def test_J4_a_pause_holds_nobody_whose_part_waits_in_the_queue(
+    short_of_ether, c, core, governance, provider, seller, receiver, stranger
+):
+    """All three legs, paid out in full while the pool is paused: before the queue has paid the pool, and after it."""
+    pool = short_of_ether
+    c.transfer(seller, c.balanceOf(provider) // 2, sender=provider)
+    c.pause(14 * DAY, sender=governance)
+    (assets, shares, awaited), supply, mine = c.legs(), pool.supply, c.balanceOf(provider)
+    assert min(assets, shares, awaited) > ETHER
+    before = receiver.balance
+    c.removeLiquidity(mine, 0, 0, receiver, sender=provider)
+    assert receiver.balance == before + mine * assets // supply
+    assert core.token.balanceOf(receiver) == mine * shares // supply
+    rest = mine * (awaited // GWEI) // supply
+    assert c.restOf(0) == (receiver, rest, 0)
+
+    finalise(core, governance)
+    paid = core.queue.getRequest(1).assets
+    tx = c.collect(1, sender=stranger)
+    assert [log.id for log in tx.events if log.event_name == "Collected"] == [1]
+    assert c.restOf(0) == (receiver, rest, rest)
+    before = receiver.balance
+    c.claimRest(0, receiver, sender=stranger)
+    assert receiver.balance == before + paid * rest // (awaited // GWEI)
+
+    (assets, shares, awaited), supply, mine = c.legs(), pool.supply, c.balanceOf(seller)
+    assert awaited == 0
+    before, held = receiver.balance, core.token.balanceOf(receiver)
+    c.removeLiquidity(mine, 0, 0, receiver, sender=seller)
+    assert receiver.balance == before + mine * assets // supply
+    assert core.token.balanceOf(receiver) == held + mine * shares // supply
+    assert c.pausedUntil() > now()
+
+
 # --- Stake ---
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import ape
@@ -20,6 +21,8 @@ from tests.small_core import DAY, ETHER
 
 LETTERS = "ABC"
 ENDOWED = 10**6 * ETHER
+REBALANCER = 7
+"""A role; the number means nothing."""
 
 letters = st.sampled_from(LETTERS)
 amounts = st.one_of(
@@ -68,10 +71,24 @@ class BasketMachine(RuleBasedStateMachine):
             self.world.endow(who, ENDOWED)
         self.gifts = dict.fromkeys(LETTERS, 0)
         self.basket = self.world.basket
+        self.let_rebalance()
         self.call(
             lambda m: m.add("A", first),
             lambda: self.basket.addLiquidity(self.token("A"), first, 0, self.user, sender=self.user),
         )
+
+    def let_rebalance(self) -> None:
+        """A contract that brings what it is told, and before that tries to enter the basket."""
+        basket, manager = self.basket, self.world.manager
+        self.rebalancer = self.governance.deploy(self.project.BasketIntruder, basket)
+        manager.grantRole(REBALANCER, self.rebalancer, 0, sender=self.governance)
+        selector = basket.data_of("rebalance", self.token("A"), 0, self.token("B"), b"")[:4]
+        manager.setTargetFunctionRole(basket, [selector], REBALANCER, sender=self.governance)
+        inner = [basket.data_of("sync"), basket.data_of("swapExactIn", *self.pair("AB"), 9, 0, self.user, FOREVER)]
+        self.rebalancer.setCalls(inner, sender=self.governance)
+
+    def pair(self, letters_: str) -> list[Any]:
+        return [self.token(letter) for letter in letters_]
 
     def token(self, letter: str) -> Any:
         return self.world.tokens[letter].token
@@ -177,6 +194,24 @@ class BasketMachine(RuleBasedStateMachine):
         if back is not None:
             assert self.token(given).balanceOf(self.user) <= held
             assert self.token(taken).balanceOf(self.user) == other
+
+    @rule(given=letters, choice=st.integers(0, 2), part=st.integers(0, 1001), more=st.sampled_from((0, -1, 1, 10**9)))
+    def rebalance(self, given: str, choice: int, part: int, more: int) -> None:
+        """As much as is due and more, or a wei less: nobody in the basket loses by what a rebalancer does."""
+        held = [letter for letter in LETTERS if self.model.tokens[letter].balance] or LETTERS
+        taken = held[choice % len(held)]
+        source, target = self.model.tokens[given], self.model.tokens[taken]
+        amount = target.balance * part // 1000
+        due = ceil(Fraction(target.worth_up(amount) * ETHER, source.low)) if source.low else 0
+        brought = min(max(0, due + more), ENDOWED)
+        self.token(given).mint(self.rebalancer, brought, sender=self.user)
+        self.rebalancer.setGive(brought, sender=self.user)
+        data = self.basket.data_of("rebalance", self.token(taken), amount, self.token(given), b"")
+        self.call(
+            lambda m: m.rebalance(taken, amount, given, brought),
+            lambda: self.rebalancer.run(self.basket, data, sender=self.user),
+        )
+        assert self.rebalancer.entered() == 0
 
     @rule(letter=letters, amount=st.integers(1, 10**18))
     def give(self, letter: str, amount: int) -> None:
