@@ -20,7 +20,8 @@ from tests.helpers import publish_root
 from tests.lst import Foreign
 from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
-from tests.small_core import NodeClock, SmallCore
+from tests.proving import prove
+from tests.small_core import DAY, NodeClock, SmallCore
 
 ETHER = 10**18
 ZERO = "0x" + "00" * 20
@@ -138,14 +139,15 @@ def measure_farm(b: Bench) -> None:
 
 
 def measure_basket(b: Bench) -> None:
-    """slETH at the core's rate and cbETH's interface, in a core and a basket whose governance acts at once."""
+    """slETH and cbETH as on mainnet (proxy, pinned code, a proof of a moment ago), in a core and a basket whose governance acts at once."""
     me, governance = b.p.actors.staker, b.p.actors.other
     core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
     core.stake(me, 60 * ETHER)
     core.touch()
     world = World.deploy(ape.project, governance)
     foreign = Foreign(ape.project, governance, world.manager, NodeClock())
-    cbeth, provider = foreign.cbeth(105 * 10**16), foreign.sleth(core)
+    cbeth, provider = foreign.fiat_token(105 * 10**16, 2 * DAY), foreign.sleth(core)
+    prove(cbeth, me)
     cbeth.token.mint(me, 100 * ETHER, sender=me)
     for token, rate in ((core.token, provider), (cbeth.token, cbeth.provider)):
         world.basket.addToken(token, config(rate), sender=governance)

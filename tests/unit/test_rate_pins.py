@@ -19,9 +19,9 @@ from tests.lst import (
     accept_all,
     assert_healthy,
     assert_sick,
-    header_of,
     pin,
 )
+from tests.proving import proof_of
 from tests.reverts import reverts
 from tests.small_core import DAY, ZERO, NodeClock
 
@@ -188,25 +188,6 @@ def upgrade(lst: Any, to: Any, governance: Any) -> None:
         lst.token.upgradeToAndCall(to, b"", sender=governance)
     else:
         lst.proxy.setImplementation(to, sender=governance)
-
-
-def proof_of(lst: Any) -> tuple[bytes, list[bytes], list[bytes], int]:
-    """Header, proofs and time of a block of now; another is mined, so that its hash is known."""
-    chain.mine(deltatime=12)  # unlike on a real chain, two blocks may share their time here
-    request = networks.provider.make_request
-    block = request("eth_getBlockByNumber", ["latest", False])
-    answer = request("eth_getProof", [lst.token.address, ["0x" + lst.slot.hex()], block["number"]])
-    chain.mine(deltatime=12)
-
-    def nodes(listed: list[str]) -> list[bytes]:
-        return [bytes.fromhex(each.removeprefix("0x")) for each in listed]
-
-    return (
-        header_of(dict(block)),
-        nodes(answer["accountProof"]),
-        nodes(answer["storageProof"][0]["proof"]),
-        int(block["timestamp"], 16),
-    )
 
 
 def test_an_implementation_that_must_be_proven_is_of_no_use_before(proxied, stranger):
