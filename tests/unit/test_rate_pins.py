@@ -27,7 +27,7 @@ from tests.small_core import DAY, ZERO, NodeClock
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 RATE = 1_172_345_678_901_234_567
-BOUND = 2**96 - 1
+BOUND = 2**80 - 1
 
 
 @pytest.fixture(scope="module")

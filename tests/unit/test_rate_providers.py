@@ -17,7 +17,7 @@ from tests.small_core import DAY, ETHER, ZERO, SmallCore
 
 RATE = 1_172_345_678_901_234_567
 BPS = 10_000
-BOUND = 2**96 - 1
+BOUND = 2**80 - 1
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ import {BPS} from "../../libraries/Constants.sol";
 /// @title Rate provider
 /// @notice See {ILstRateProvider}. What is particular to a token is in the contracts beside this one.
 abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
-    /// @dev 12 + 12 + 5 + 1 + 1 = 31 bytes.
+    /// @dev 10 + 10 + 5 + 5 + 1 + 1 = 32 bytes: all that a reading needs.
     struct State {
-        uint96 low;
-        uint96 high;
+        uint80 low;
+        uint80 high;
         uint40 recordedAt; // seconds
+        uint40 provenAt; // seconds
         bool halted;
         bool off;
     }
@@ -51,8 +52,6 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     uint256 private immutable BORN; // seconds
 
     State private _state;
-    /// @inheritdoc ILstRateProvider
-    uint256 public provenAt;
 
     constructor(address authority_, Limits memory limits_, Pin memory pin, address token_, address source_)
         AccessManaged(authority_)
@@ -125,7 +124,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     /// @inheritdoc ILstRateProvider
     function reading() public view returns (Health reason, uint256 low, uint256 high) {
         State memory state = _state;
-        reason = _codeHealth(state.off);
+        reason = _codeHealth(state);
         if (reason != Health.Healthy) return (reason, 0, 0);
         (low, high) = _readSource();
         reason = _rateHealth(state, low, high);
@@ -154,6 +153,11 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     /// @inheritdoc ILstRateProvider
     function record() external view returns (uint256 low, uint256 high, uint256 recordedAt) {
         return (_state.low, _state.high, _state.recordedAt);
+    }
+
+    /// @inheritdoc ILstRateProvider
+    function provenAt() external view returns (uint256) {
+        return _state.provenAt;
     }
 
     /// @inheritdoc ILstRateProvider
@@ -212,8 +216,9 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         if (found != IMPLEMENTATION) {
             _switchOff(Health.ImplementationChanged, found);
         } else {
-            if (time <= provenAt) revert ProofOutOfOrder(time, provenAt);
-            provenAt = time;
+            uint256 last = _state.provenAt;
+            if (time <= last) revert ProofOutOfOrder(time, last);
+            _state.provenAt = uint40(time); // of a block that has been
             emit ImplementationProven(time);
         }
     }
@@ -255,13 +260,14 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
 
     // --- Internal ---
 
-    function _codeHealth(bool off) private view returns (Health) {
-        if (off) return Health.SwitchedOff;
-        if (SOURCE.codehash != SOURCE_HASH || TOKEN.codehash != TOKEN_HASH) return Health.CodeChanged;
+    function _codeHealth(State memory state) private view returns (Health) {
+        if (state.off) return Health.SwitchedOff;
+        if (SOURCE.codehash != SOURCE_HASH) return Health.CodeChanged;
+        if (TOKEN != SOURCE && TOKEN.codehash != TOKEN_HASH) return Health.CodeChanged;
         if (IMPLEMENTATION == address(0)) return Health.Healthy;
         if (PROBE != address(0) && _probed() != IMPLEMENTATION) return Health.ImplementationChanged;
         if (IMPLEMENTATION.codehash != IMPLEMENTATION_HASH) return Health.CodeChanged;
-        if (PROOF_AGE != 0 && block.timestamp > provenAt + PROOF_AGE) return Health.ProofTooOld;
+        if (PROOF_AGE != 0 && block.timestamp > state.provenAt + PROOF_AGE) return Health.ProofTooOld;
         return Health.Healthy;
     }
 
@@ -269,25 +275,30 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         if (!_valid(low, high)) return Health.RateInvalid;
         if (state.halted) return Health.Halted;
         unchecked {
-            // rates are below 2^96, records of the past, RISE and FALL at most BPS / 100
+            // rates are below 2^80, records of the past, RISE and FALL at most BPS / 100
             if (low * BPS < state.low * (BPS - FALL)) return Health.Fell;
-            uint256 days_ = Math.max(1, Math.min((block.timestamp - state.recordedAt) / 1 days, MAX_DAYS));
-            if (high * BPS > state.high * (BPS + RISE * days_)) return Health.Rose;
+            uint256 risen = high * BPS;
+            if (risen > state.high * (BPS + RISE)) {
+                uint256 days_ = Math.min((block.timestamp - state.recordedAt) / 1 days, MAX_DAYS);
+                if (days_ < 2 || risen > state.high * (BPS + RISE * days_)) return Health.Rose;
+            }
         }
         reason = _condition();
         if (reason != Health.Healthy) return reason;
         uint256 time = _reportTime();
         if (time == 0) time = state.recordedAt;
-        if (time > block.timestamp || block.timestamp - time > AGE) return Health.Stale;
+        unchecked {
+            if (time > block.timestamp || block.timestamp - time > AGE) return Health.Stale;
+        }
     }
 
     function _valid(uint256 low, uint256 high) private pure returns (bool) {
-        return low != 0 && low <= high && high <= type(uint96).max;
+        return low != 0 && low <= high && high <= type(uint80).max;
     }
 
     function _write(uint256 low, uint256 high) private {
-        _state.low = uint96(low); // valid: both fit
-        _state.high = uint96(high);
+        _state.low = uint80(low); // valid: both fit
+        _state.high = uint80(high);
         _state.recordedAt = uint40(block.timestamp);
         emit RateRecorded(low, high);
     }
