@@ -87,8 +87,11 @@ library BasketStateLib {
     }
 
     function withAmounts(TokenHolding holding, uint256 balance_, uint256 value_) internal pure returns (TokenHolding) {
-        uint256 word = TokenHolding.unwrap(holding) >> 208 << 208 | uint256(value_.toUint104()) << 104;
-        return TokenHolding.wrap(word | balance_.toUint104());
+        if ((balance_ | value_) >> 104 != 0) {
+            value_.toUint104(); // one of the two reverts
+            balance_.toUint104();
+        }
+        return TokenHolding.wrap(TokenHolding.unwrap(holding) >> 208 << 208 | value_ << 104 | balance_);
     }
 
     function withCutOff(TokenHolding holding, uint40 until) internal pure returns (TokenHolding) {
@@ -112,9 +115,11 @@ library BasketStateLib {
         return PoolState.unwrap(pool) >> 168;
     }
 
-    /// @dev Warning: `total_` has to fit 128 bits, as a sum of a few values does.
-    function withTotal(PoolState pool, uint256 total_) internal pure returns (PoolState) {
-        return PoolState.wrap(PoolState.unwrap(pool) >> 128 << 128 | total_);
+    /// @dev Warning: `minus` has to be part of the total, and the total to fit 128 bits, as a sum of a few values does.
+    function withTotal(PoolState pool, uint256 minus, uint256 plus) internal pure returns (PoolState) {
+        unchecked {
+            return PoolState.wrap(PoolState.unwrap(pool) - minus + plus);
+        }
     }
 
     function withPausedUntil(PoolState pool, uint40 until) internal pure returns (PoolState) {

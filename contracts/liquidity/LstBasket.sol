@@ -37,6 +37,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @dev What a swap is priced with, and the state as it was read for that.
     struct Trade {
+        PoolState pool;
         address tokenIn;
         address tokenOut;
         TokenSettings settingsIn;
@@ -70,8 +71,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     mapping(address owner => mapping(address token => uint256)) public owed;
 
     modifier notPaused() {
-        uint256 until = _pool.pausedUntil();
-        if (block.timestamp < until) revert BasketIsPaused(until);
+        _open();
         _;
     }
 
@@ -98,8 +98,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 minOut,
         address receiver,
         uint256 deadline
-    ) external before(deadline) notPaused nonReentrant returns (uint256 amountOut) {
-        Trade memory trade = _trade(tokenIn, tokenOut);
+    ) external before(deadline) nonReentrant returns (uint256 amountOut) {
+        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
         uint256 bonus;
         (amountOut, bonus) = _out(trade, amountIn);
         if (amountOut < minOut) revert OutputBelowMinimum(amountOut, minOut);
@@ -114,8 +114,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 maxIn,
         address receiver,
         uint256 deadline
-    ) external before(deadline) notPaused nonReentrant returns (uint256 amountIn) {
-        Trade memory trade = _trade(tokenIn, tokenOut);
+    ) external before(deadline) nonReentrant returns (uint256 amountIn) {
+        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
         uint256 bonus;
         (amountIn, bonus) = _in(trade, amountOut);
         if (amountIn > maxIn) revert InputAboveMaximum(amountIn, maxIn);
@@ -196,7 +196,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
             _tokens[_list[i]].holding = holding.withAmounts(holding.balance() - amount, holding.value() - value);
             gone += value;
         }
-        _pool = _pool.withTotal(_pool.total() - gone); // a sum of parts of it
+        _pool = _pool.withTotal(gone, 0); // a sum of parts of it
         emit AllRemoved(msg.sender, receiver, amounts, lp);
         for (uint256 i; i < count; ++i) {
             if (amounts[i] != 0 && !IERC20(_list[i]).trySafeTransfer(receiver, amounts[i])) {
@@ -235,7 +235,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountOut, uint256 bonus)
     {
-        return _out(_trade(tokenIn, tokenOut), amountIn);
+        return _out(_trade(_pool, tokenIn, tokenOut), amountIn);
     }
 
     /// @inheritdoc ILstBasket
@@ -245,7 +245,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountIn, uint256 bonus)
     {
-        return _in(_trade(tokenIn, tokenOut), amountOut);
+        return _in(_trade(_pool, tokenIn, tokenOut), amountOut);
     }
 
     /// @inheritdoc ILstBasket
@@ -308,7 +308,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         if (holding.balance() != 0 || _incentives[token] != 0) {
             revert TokenNotEmpty(token, holding.balance(), _incentives[token]);
         }
-        _pool = _pool.withTotal(_pool.total() - holding.value()); // what {removeAll} rounded
+        _pool = _pool.withTotal(holding.value(), 0); // what {removeAll} rounded
         delete _tokens[token];
         uint256 last = _list.length - 1;
         for (uint256 i; i < last; ++i) {
@@ -346,14 +346,14 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256 amountIn)
     {
         if (amountOut == 0) revert AmountZero();
-        Trade memory first = _trade(tokenIn, tokenOut);
+        Trade memory first = _trade(_pool, tokenIn, tokenOut);
         _pool = _debit(_pool, tokenOut, first.holdingOut, amountOut, first.lowOut);
         uint256 held = tokenIn.balanceOf(address(this));
         _pay(tokenOut, msg.sender, amountOut);
         IBasketRebalancer(msg.sender).onRebalance(tokenOut, amountOut, tokenIn, data);
         amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
-        Trade memory later = _trade(tokenIn, tokenOut);
+        Trade memory later = _trade(_pool, tokenIn, tokenOut);
         uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
         uint256 received = Math.mulDiv(amountIn, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
@@ -402,12 +402,19 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     // --- Prices ---
 
+    function _open() private view returns (PoolState state) {
+        state = _pool;
+        uint256 until = state.pausedUntil();
+        if (block.timestamp < until) revert BasketIsPaused(until);
+    }
+
     /// @dev Refuses what cannot be swapped.
-    function _trade(address tokenIn, address tokenOut) private view returns (Trade memory trade) {
+    function _trade(PoolState state, address tokenIn, address tokenOut) private view returns (Trade memory trade) {
         if (tokenIn == tokenOut) revert SameToken(tokenIn);
         TokenSettings settings = _tokens[tokenIn].settings;
         TokenHolding holding = _tokens[tokenIn].holding;
         _requireInput(tokenIn, settings);
+        trade.pool = state;
         trade.tokenIn = tokenIn;
         trade.tokenOut = tokenOut;
         trade.settingsIn = settings;
@@ -500,7 +507,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function _swap(Trade memory trade, uint256 amountIn, uint256 amountOut, uint256 bonus, address receiver) private {
         (address tokenIn, address tokenOut) = (trade.tokenIn, trade.tokenOut);
         if (bonus != 0) _incentives[tokenOut] -= bonus;
-        PoolState state = _debit(_pool, tokenOut, trade.holdingOut, amountOut - bonus, trade.lowOut);
+        PoolState state = _debit(trade.pool, tokenOut, trade.holdingOut, amountOut - bonus, trade.lowOut);
         uint256 back = _giveBack(tokenIn, amountIn, trade.fee, trade.settingsIn.outFee());
         _credit(state, tokenIn, trade.settingsIn, trade.holdingIn, amountIn - back, trade.lowIn, true);
         emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
@@ -568,9 +575,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     {
         value = FixedPointMathLib.mulDiv(balance, low, ONE);
         _tokens[token].holding = holding.withAmounts(balance, value);
-        unchecked {
-            return (value, state.withTotal(state.total() - holding.value() + value)); // of which it is a part
-        }
+        return (value, state.withTotal(holding.value(), value));
     }
 
     function _pull(address token, uint256 amount) private {
