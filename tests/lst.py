@@ -123,7 +123,7 @@ class Foreign:
     def fiat_token(self, rate: int, max_proof_age: int = 0) -> Lst:
         """cbETH or WBETH as on mainnet: centre-tokens' token behind its proxy, with the code behind it pinned.
 
-        With an age (seconds) it is sick until ``prove`` of ``tests.proving``.
+        With an age (seconds) it is sick until ``tests.proving.prove_implementation``.
         """
         logic = self.deploy("FiatTokenStandIn")
         proxy = self.deploy("FiatTokenProxyStandIn", logic, NOBODY)

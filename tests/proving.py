@@ -28,7 +28,7 @@ def proof_of(lst: Any) -> tuple[bytes, list[bytes], list[bytes], int]:
     )
 
 
-def prove(lst: Any, who: Any) -> None:
+def prove_implementation(lst: Any, who: Any) -> None:
     """That the implementation is still the pinned one."""
     *proof, _ = proof_of(lst)
     lst.provider.proveImplementation(*proof, sender=who)

@@ -19,7 +19,7 @@ using BasketStateLib for TokenHolding global;
 using BasketStateLib for PoolState global;
 
 /// @title State of the basket, a slot a word
-/// @notice A swap reads and writes each of its five slots once.
+/// @notice A swap reads each of its five slots once.
 library BasketStateLib {
     using SafeCast for uint256;
 

@@ -68,7 +68,7 @@ ROWS = (
     Row("basket: swap out of slETH, exact out", 120_000),
     Row("basket: add one token", 180_000),
     Row("basket: remove all", 150_000),
-    # above the 120,000: what was measured. docs/liquidity.md tells what cbETH itself takes of it
+    # above the 120,000 that were asked for, and no more than was measured: docs/liquidity.md tells where it goes
     Row("basket: swap cbETH into slETH, exact in", 137_000),
     Row("basket: swap cbETH into slETH, exact out", 137_000),
     Row("basket: swap slETH into cbETH, exact in", 134_000),

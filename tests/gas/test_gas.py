@@ -20,7 +20,7 @@ from tests.helpers import publish_root
 from tests.lst import Foreign
 from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
-from tests.proving import prove
+from tests.proving import prove_implementation
 from tests.small_core import DAY, NodeClock, SmallCore
 
 ETHER = 10**18
@@ -148,7 +148,7 @@ def measure_basket(b: Bench) -> None:
     world = World.deploy(ape.project, governance)
     foreign = Foreign(ape.project, governance, world.manager, NodeClock())
     sleth, plain, cbeth = foreign.sleth(core), foreign.cbeth(106 * 10**16), foreign.fiat_token(105 * 10**16, 2 * DAY)
-    prove(cbeth, me)
+    prove_implementation(cbeth, me)
     for lst in (plain, cbeth):
         lst.token.mint(me, 100 * ETHER, sender=me)
 

@@ -12,7 +12,6 @@ from ape import chain, networks
 from tests.lst import (
     ERC1967_SLOT,
     LIMITS,
-    ZOS_SLOT,
     Foreign,
     Health,
     Lst,
@@ -162,24 +161,19 @@ def test_nobody_switches_it_off_by_leaving_too_little_gas_for_the_probe(tokens, 
 
 # --- Implementations that are proven ---
 
-SLOTS = {"ERC-1967": ERC1967_SLOT, "zeppelinos": ZOS_SLOT}
-
-
 # ERC-1967 is what the last test of these proves, too
 @pytest.fixture(params=["ERC-1967", "zeppelinos"] if DEEP else ["zeppelinos"])
 def proxied(project, foreign, governance, request):
     """A token whose proxy tells nobody what is behind it."""
+    if request.param == "zeppelinos":
+        return foreign.fiat_token(RATE, 2 * DAY)
     logic = governance.deploy(project.ExchangeRateStandIn)
-    if request.param == "ERC-1967":
-        proxy = governance.deploy(project.OwnProxyStandIn, logic)  # OpenZeppelin's
-    else:
-        proxy = governance.deploy(project.SlotProxyStandIn, ZOS_SLOT, logic)
+    proxy = governance.deploy(project.OwnProxyStandIn, logic)  # OpenZeppelin's
     token = project.ExchangeRateStandIn.at(proxy.address)
     token.updateExchangeRate(RATE, sender=governance)
-    slot = bytes(32) if request.param == "ERC-1967" else ZOS_SLOT
-    provider = foreign.provider("ExchangeRateProvider", pin(logic, slot, 2 * DAY), token)
+    provider = foreign.provider("ExchangeRateProvider", pin(logic, bytes(32), 2 * DAY), token)
     lst = Lst(token, provider, lambda r: token.updateExchangeRate(r, sender=governance), None, exact=True)
-    lst.logic, lst.proxy, lst.slot = logic, proxy, SLOTS[request.param]  # type: ignore[attr-defined]
+    lst.logic, lst.proxy, lst.slot = logic, proxy, ERC1967_SLOT  # type: ignore[attr-defined]
     return lst
 
 
