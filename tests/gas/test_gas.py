@@ -139,8 +139,8 @@ def measure_farm(b: Bench) -> None:
 
 
 def measure_basket(b: Bench) -> None:
-    """slETH, a token that is no proxy, and cbETH as on mainnet (its proxy, pinned and proven; what its transfers read and
-    write), in a core and a basket whose governance acts at once."""
+    """slETH, a token that is no proxy, and cbETH as on mainnet (its proxy, pinned and proven; what its transfers read
+    and write), in a core and a basket whose governance acts at once."""
     me, governance = b.p.actors.staker, b.p.actors.other
     core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
     core.stake(me, 60 * ETHER)

@@ -161,6 +161,7 @@ def test_nobody_switches_it_off_by_leaving_too_little_gas_for_the_probe(tokens, 
 
 # --- Implementations that are proven ---
 
+
 # ERC-1967 is what the last test of these proves, too
 @pytest.fixture(params=["ERC-1967", "zeppelinos"] if DEEP else ["zeppelinos"])
 def proxied(project, foreign, governance, request):

@@ -12,7 +12,9 @@ contract FiatTokenProxyStandIn is SlotProxyStandIn {
 
     error CallerIsAdmin();
 
-    constructor(address logic, address admin) SlotProxyStandIn(keccak256("org.zeppelinos.proxy.implementation"), logic) {
+    constructor(address logic, address admin)
+        SlotProxyStandIn(keccak256("org.zeppelinos.proxy.implementation"), logic)
+    {
         StorageSlot.getAddressSlot(ADMIN_SLOT).value = admin;
     }
 
