@@ -17,6 +17,7 @@ INFINITE = 2**256 - 1
 LIMITS = {"maxRise": 20, "maxFall": 5, "maxAge": 3 * DAY}
 ROCKET_KEY = keccak(b"contract.address" + b"rocketNetworkBalances")
 ZOS_SLOT = keccak(text="org.zeppelinos.proxy.implementation")
+NOBODY = "0x000000000000000000000000000000000000dEaD"
 ERC1967_SLOT = (int.from_bytes(keccak(text="eip1967.proxy.implementation"), "big") - 1).to_bytes(32, "big")
 
 
@@ -114,11 +115,25 @@ class Foreign:
         lst.store, lst.balances = store, balances  # type: ignore[attr-defined]
         return lst
 
-    def cbeth(self, rate: int, pinned: dict[str, Any] | None = None) -> Lst:
-        """Without a proxy unless a pin is given."""
+    def cbeth(self, rate: int) -> Lst:
+        """The interface of cbETH and WBETH, without what is around it on mainnet: see ``fiat_token``."""
         token = self.deploy("ExchangeRateStandIn")
+        return self._exchange_rate(token, rate, pin())
+
+    def fiat_token(self, rate: int, max_proof_age: int = 0) -> Lst:
+        """cbETH or WBETH as on mainnet: centre-tokens' token behind its proxy, with the code behind it pinned.
+
+        With an age (seconds) it is sick until ``tests.proving.prove_implementation``.
+        """
+        logic = self.deploy("FiatTokenStandIn")
+        proxy = self.deploy("FiatTokenProxyStandIn", logic, NOBODY)
+        lst = self._exchange_rate(self.at("FiatTokenStandIn", proxy), rate, pin(logic, ZOS_SLOT, max_proof_age))
+        lst.logic, lst.proxy, lst.slot = logic, proxy, ZOS_SLOT  # type: ignore[attr-defined]
+        return lst
+
+    def _exchange_rate(self, token: Any, rate: int, pinned: dict[str, Any]) -> Lst:
         token.updateExchangeRate(rate, sender=self.who)
-        provider = self.provider("ExchangeRateProvider", pinned or pin(), token)
+        provider = self.provider("ExchangeRateProvider", pinned, token)
         return Lst(token, provider, lambda r: token.updateExchangeRate(r, sender=self.who), lambda: None, exact=True)
 
     def meth(self, rate: int, block_number: Callable[[], int]) -> Lst:

@@ -25,7 +25,7 @@ interface ILstRateProvider {
         CodeChanged, // of the token, the source or the implementation
         ImplementationChanged, // the proxy names another one
         ProofTooOld, // nobody has proven the implementation for `maxProofAge`
-        RateInvalid, // zero, low above high, or above 2^96 - 1
+        RateInvalid, // zero, low above high, or above 2^80 - 1
         Halted, // a move beyond the bounds was seen and not accepted yet
         Fell, // `low` is below the bound
         Rose, // `high` is above the bound

@@ -21,7 +21,9 @@ library BasketPricing {
         returns (uint256 amountOut, uint256 bonus)
     {
         uint256 value = amountIn.mulDiv(low, ONE);
-        if (fee > 0) value -= share(value, uint256(fee));
+        unchecked {
+            if (fee > 0) value -= share(value, uint256(fee)); // a part of it
+        }
         amountOut = value.mulDiv(ONE, high);
         if (fee < 0) {
             bonus = amountOut.mulDiv(uint256(-fee), BPS).min(pot);

@@ -8,13 +8,13 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IBasketRebalancer, ILstBasket} from "../interfaces/ILstBasket.sol";
 import {ILstRateProvider} from "../interfaces/ILstRateProvider.sol";
 import {BasketPricing} from "../libraries/BasketPricing.sol";
+import {BasketStateLib, PoolState, TokenHolding, TokenSettings} from "../libraries/BasketState.sol";
 import {BPS} from "../libraries/Constants.sol";
 
 /// @title Basket of liquid staking tokens
@@ -27,39 +27,26 @@ import {BPS} from "../libraries/Constants.sol";
 contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using SafeTransferLib for address;
-    using SafeCast for uint256;
     using Math for uint256;
 
-    /// @dev Slot 0: 20 + 2 + 2 + 2 + 4 + 1 + 1 = 32 bytes. Slot 1: 13 + 13 + 5 = 31 bytes.
+    /// @dev Two slots.
     struct Token {
-        address provider;
-        int16 inFee;
-        int16 outFee;
-        uint16 shareCap;
-        uint32 cap;
-        bool inputOff;
-        bool listed;
-        uint104 balance; // belongs to the shares
-        uint104 value; // low, when last looked at; part of `Pool.total`
-        uint40 cutOffUntil;
+        TokenSettings settings;
+        TokenHolding holding;
     }
 
-    /// @dev 16 + 5 + 2 = 23 bytes.
-    struct Pool {
-        uint128 total; // sum of all `Token.value`
-        uint40 pausedUntil;
-        uint16 lpFee;
-    }
-
-    /// @dev What a swap is priced with.
+    /// @dev What a swap is priced with, and the state as it was read for that.
     struct Trade {
+        PoolState pool;
         address tokenIn;
         address tokenOut;
+        TokenSettings settingsIn;
+        TokenHolding holdingIn;
+        TokenHolding holdingOut;
         uint256 lowIn;
         uint256 lowOut;
         uint256 highOut;
         int256 fee; // bps
-        uint256 returned; // bps of what comes in, for bonuses
     }
 
     uint256 private constant ONE = BasketPricing.ONE;
@@ -76,7 +63,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @inheritdoc ILstBasket
     uint256 public constant DEAD_SHARES = 1e9;
 
-    Pool private _pool;
+    PoolState private _pool;
     address[] private _list;
     mapping(address token => Token) private _tokens;
     mapping(address token => uint256) private _incentives;
@@ -84,7 +71,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     mapping(address owner => mapping(address token => uint256)) public owed;
 
     modifier notPaused() {
-        if (block.timestamp < _pool.pausedUntil) revert BasketIsPaused(_pool.pausedUntil);
+        _open();
         _;
     }
 
@@ -111,8 +98,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 minOut,
         address receiver,
         uint256 deadline
-    ) external before(deadline) notPaused nonReentrant returns (uint256 amountOut) {
-        Trade memory trade = _trade(tokenIn, tokenOut);
+    ) external before(deadline) nonReentrant returns (uint256 amountOut) {
+        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
         uint256 bonus;
         (amountOut, bonus) = _out(trade, amountIn);
         if (amountOut < minOut) revert OutputBelowMinimum(amountOut, minOut);
@@ -127,8 +114,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 maxIn,
         address receiver,
         uint256 deadline
-    ) external before(deadline) notPaused nonReentrant returns (uint256 amountIn) {
-        Trade memory trade = _trade(tokenIn, tokenOut);
+    ) external before(deadline) nonReentrant returns (uint256 amountIn) {
+        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
         uint256 bonus;
         (amountIn, bonus) = _in(trade, amountOut);
         if (amountIn > maxIn) revert InputAboveMaximum(amountIn, maxIn);
@@ -145,9 +132,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256 lp)
     {
         if (amount == 0) revert AmountZero();
-        Token storage t = _tokens[token];
-        _requireInput(token, t);
-        (uint256 low,) = _rates(token, t);
+        TokenSettings settings = _tokens[token].settings;
+        _requireInput(token, settings);
+        (uint256 low,) = _rates(token, settings, _tokens[token].holding);
         uint256 value = Math.mulDiv(amount, low, ONE);
         uint256 supply = totalSupply();
         if (supply == 0) {
@@ -155,13 +142,12 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
             lp = value - DEAD_SHARES;
             _mint(NOBODY, DEAD_SHARES);
         } else {
-            uint256 net = value - BasketPricing.share(value, _lpFeeWith(t.inFee));
+            uint256 net = value - BasketPricing.share(value, _lpFeeWith(settings.inFee()));
             lp = Math.mulDiv(net, supply, _totalHigh());
         }
         if (lp < minLp) revert LpBelowMinimum(lp, minLp);
         if (lp == 0) revert AmountZero();
-        uint256 back = supply == 0 ? 0 : _giveBack(token, amount, BasketPricing.returned(t.inFee, t.outFee));
-        _pool.total = uint128(_credit(token, amount - back, low, _pool.total, supply != 0));
+        _take(token, amount, low, supply == 0);
         _mint(receiver, lp);
         emit LiquidityAdded(msg.sender, receiver, token, amount, lp);
         _pull(token, amount);
@@ -174,15 +160,15 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrant
         returns (uint256 amount)
     {
-        (uint256 low, uint256 high) = _rates(token, _tokens[token]);
+        (uint256 low, uint256 high) = _rates(token, _tokens[token].settings, _tokens[token].holding);
         (uint256 total,,) = _value();
         uint256 value = Math.mulDiv(lp, total, totalSupply());
-        value -= BasketPricing.share(value, _lpFeeWith(_tokens[token].outFee));
+        value -= BasketPricing.share(value, _lpFeeWith(_tokens[token].settings.outFee()));
         amount = Math.mulDiv(value, ONE, high);
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
         _burn(msg.sender, lp);
-        _pool.total = uint128(_debit(token, amount, low, _pool.total));
+        _pool = _debit(_pool, token, _tokens[token].holding, amount, low);
         emit LiquidityRemoved(msg.sender, receiver, token, amount, lp);
         _pay(token, receiver, amount);
     }
@@ -201,16 +187,16 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         amounts = new uint256[](count);
         uint256 gone;
         for (uint256 i; i < count; ++i) {
-            Token storage token = _tokens[_list[i]];
-            uint256 amount = Math.mulDiv(token.balance, lp, supply);
+            TokenHolding holding = _tokens[_list[i]].holding;
+            uint256 amount = Math.mulDiv(holding.balance(), lp, supply);
             if (amount < mins[i]) revert OutputBelowMinimum(amount, mins[i]);
             amounts[i] = amount;
-            uint256 value = Math.mulDiv(token.value, lp, supply);
-            token.balance -= uint104(amount); // lp <= supply
-            token.value -= uint104(value);
+            uint256 value = Math.mulDiv(holding.value(), lp, supply);
+            // lp <= supply, which {_burn} has seen
+            _tokens[_list[i]].holding = holding.withAmounts(holding.balance() - amount, holding.value() - value);
             gone += value;
         }
-        _pool.total -= uint128(gone); // a sum of parts of it
+        _pool = _pool.withTotal(gone, 0); // a sum of parts of it
         emit AllRemoved(msg.sender, receiver, amounts, lp);
         for (uint256 i; i < count; ++i) {
             if (amounts[i] != 0 && !IERC20(_list[i]).trySafeTransfer(receiver, amounts[i])) {
@@ -233,7 +219,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function fund(address token, uint256 amount) external nonReentrant {
-        _requireInput(token, _tokens[token]);
+        _requireInput(token, _tokens[token].settings);
         if (amount == 0) revert AmountZero();
         _incentives[token] += amount;
         emit IncentiveFunded(msg.sender, token, amount);
@@ -249,7 +235,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountOut, uint256 bonus)
     {
-        return _out(_trade(tokenIn, tokenOut), amountIn);
+        return _out(_trade(_pool, tokenIn, tokenOut), amountIn);
     }
 
     /// @inheritdoc ILstBasket
@@ -259,7 +245,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         nonReentrantView
         returns (uint256 amountIn, uint256 bonus)
     {
-        return _in(_trade(tokenIn, tokenOut), amountOut);
+        return _in(_trade(_pool, tokenIn, tokenOut), amountOut);
     }
 
     /// @inheritdoc ILstBasket
@@ -274,14 +260,14 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function configOf(address token) public view returns (TokenConfig memory) {
-        Token storage t = _tokens[token];
-        return TokenConfig(t.provider, t.inFee, t.outFee, t.shareCap, t.cap, t.inputOff);
+        TokenSettings s = _tokens[token].settings;
+        return TokenConfig(s.provider(), s.inFee(), s.outFee(), s.shareCap(), s.cap(), s.inputOff());
     }
 
     /// @inheritdoc ILstBasket
     function holdingOf(address token) external view returns (uint256 balance, uint256 value, uint256 cutOffUntil) {
-        Token storage t = _tokens[token];
-        return (t.balance, t.value, t.cutOffUntil);
+        TokenHolding holding = _tokens[token].holding;
+        return (holding.balance(), holding.value(), holding.cutOffUntil());
     }
 
     /// @inheritdoc ILstBasket
@@ -291,25 +277,24 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function pool() external view returns (uint256 lpFee, uint256 pausedUntil, uint256 lastTotal) {
-        return (_pool.lpFee, _pool.pausedUntil, _pool.total);
+        return (_pool.lpFee(), _pool.pausedUntil(), _pool.total());
     }
 
     // --- Governance ---
 
     /// @inheritdoc ILstBasket
     function addToken(address token, TokenConfig calldata config) external restricted {
-        if (_tokens[token].listed || token == address(this)) revert TokenKnown(token);
+        if (_tokens[token].settings.listed() || token == address(this)) revert TokenKnown(token);
         if (_list.length == MAX_TOKENS) revert TooManyTokens(MAX_TOKENS);
         _checkConfig(token, config, true);
         _list.push(token);
-        _tokens[token].listed = true;
         _writeConfig(token, config);
         emit TokenAdded(token, config);
     }
 
     /// @inheritdoc ILstBasket
     function configureToken(address token, TokenConfig calldata config) external restricted {
-        if (!_tokens[token].listed) revert TokenUnknown(token);
+        if (!_tokens[token].settings.listed()) revert TokenUnknown(token);
         TokenConfig memory old = configOf(token);
         _checkConfig(token, config, config.provider != old.provider);
         _writeConfig(token, config);
@@ -318,10 +303,12 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function removeToken(address token) external restricted nonReentrant {
-        Token storage t = _tokens[token];
-        if (!t.listed) revert TokenUnknown(token);
-        if (t.balance != 0 || _incentives[token] != 0) revert TokenNotEmpty(token, t.balance, _incentives[token]);
-        _pool.total -= t.value; // what {removeAll} rounded
+        if (!_tokens[token].settings.listed()) revert TokenUnknown(token);
+        TokenHolding holding = _tokens[token].holding;
+        if (holding.balance() != 0 || _incentives[token] != 0) {
+            revert TokenNotEmpty(token, holding.balance(), _incentives[token]);
+        }
+        _pool = _pool.withTotal(holding.value(), 0); // what {removeAll} rounded
         delete _tokens[token];
         uint256 last = _list.length - 1;
         for (uint256 i; i < last; ++i) {
@@ -339,10 +326,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 amount = _incentives[token];
         if (amount == 0) revert AmountZero();
         _incentives[token] = 0;
-        Token storage t = _tokens[token];
-        (uint256 low,) = _rates(token, t);
-        (, uint256 total) = _set(t, t.balance + amount, low, _pool.total);
-        _pool.total = uint128(total);
+        TokenHolding holding = _tokens[token].holding;
+        (uint256 low,) = _rates(token, _tokens[token].settings, holding);
+        (, _pool) = _set(_pool, token, holding, holding.balance() + amount, low);
         emit IncentiveReleased(token, amount);
     }
 
@@ -360,18 +346,18 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256 amountIn)
     {
         if (amountOut == 0) revert AmountZero();
-        Trade memory first = _trade(tokenIn, tokenOut);
-        _pool.total = uint128(_debit(tokenOut, amountOut, first.lowOut, _pool.total));
+        Trade memory first = _trade(_pool, tokenIn, tokenOut);
+        _pool = _debit(_pool, tokenOut, first.holdingOut, amountOut, first.lowOut);
         uint256 held = tokenIn.balanceOf(address(this));
         _pay(tokenOut, msg.sender, amountOut);
         IBasketRebalancer(msg.sender).onRebalance(tokenOut, amountOut, tokenIn, data);
         amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
-        Trade memory later = _trade(tokenIn, tokenOut);
+        Trade memory later = _trade(_pool, tokenIn, tokenOut);
         uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
         uint256 received = Math.mulDiv(amountIn, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
-        _pool.total = uint128(_credit(tokenIn, amountIn, later.lowIn, _pool.total, true));
+        _credit(_pool, tokenIn, later.settingsIn, later.holdingIn, amountIn, later.lowIn, true);
         emit Rebalanced(msg.sender, tokenOut, amountOut, tokenIn, amountIn);
     }
 
@@ -379,13 +365,13 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function pause(uint256 duration) external restricted {
         if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
         uint40 until = uint40(block.timestamp + duration);
-        _pool.pausedUntil = until;
+        _pool = _pool.withPausedUntil(until);
         emit BasketPaused(until);
     }
 
     /// @inheritdoc ILstBasket
     function resume() external restricted {
-        _pool.pausedUntil = 0;
+        _pool = _pool.withPausedUntil(0);
         emit BasketResumed();
     }
 
@@ -404,31 +390,44 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @inheritdoc ILstBasket
     function sync() external nonReentrant {
-        uint256 total = _pool.total;
+        PoolState state = _pool;
         for (uint256 i; i < _list.length; ++i) {
             Token storage t = _tokens[_list[i]];
-            (bool ok, uint256 low,) = _tryRates(t);
-            if (ok) (, total) = _set(t, t.balance, low, total);
+            TokenHolding holding = t.holding;
+            (bool ok, uint256 low,) = _tryRates(t.settings, holding);
+            if (ok) (, state) = _set(state, _list[i], holding, holding.balance(), low);
         }
-        _pool.total = uint128(total);
+        _pool = state;
     }
 
     // --- Prices ---
 
+    function _open() private view returns (PoolState state) {
+        state = _pool;
+        uint256 until = state.pausedUntil();
+        if (block.timestamp < until) revert BasketIsPaused(until);
+    }
+
     /// @dev Refuses what cannot be swapped.
-    function _trade(address tokenIn, address tokenOut) private view returns (Trade memory trade) {
+    function _trade(PoolState state, address tokenIn, address tokenOut) private view returns (Trade memory trade) {
         if (tokenIn == tokenOut) revert SameToken(tokenIn);
-        Token storage tIn = _tokens[tokenIn];
-        Token storage tOut = _tokens[tokenOut];
-        _requireInput(tokenIn, tIn);
-        int256 outFee = tIn.outFee;
-        trade.fee = tIn.inFee;
+        TokenSettings settings = _tokens[tokenIn].settings;
+        TokenHolding holding = _tokens[tokenIn].holding;
+        _requireInput(tokenIn, settings);
+        trade.pool = state;
         trade.tokenIn = tokenIn;
         trade.tokenOut = tokenOut;
-        (trade.lowIn,) = _rates(tokenIn, tIn);
-        (trade.lowOut, trade.highOut) = _rates(tokenOut, tOut);
-        trade.fee += tOut.outFee;
-        trade.returned = BasketPricing.returned(trade.fee, outFee);
+        trade.settingsIn = settings;
+        trade.holdingIn = holding;
+        int256 fee = settings.inFee();
+        (trade.lowIn,) = _rates(tokenIn, settings, holding);
+        settings = _tokens[tokenOut].settings;
+        holding = _tokens[tokenOut].holding;
+        trade.holdingOut = holding;
+        (trade.lowOut, trade.highOut) = _rates(tokenOut, settings, holding);
+        unchecked {
+            trade.fee = fee + settings.outFee(); // 16 bits each
+        }
     }
 
     function _out(Trade memory trade, uint256 amountIn) private view returns (uint256 amountOut, uint256 bonus) {
@@ -443,19 +442,26 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         return BasketPricing.exactOut(amountOut, trade.lowIn, trade.highOut, trade.fee, pot);
     }
 
-    function _rates(address token, Token storage t) private view returns (uint256 low, uint256 high) {
-        ILstRateProvider provider = ILstRateProvider(t.provider);
-        if (!t.listed) revert TokenUnknown(token);
-        if (block.timestamp < t.cutOffUntil) revert TokenIsCutOff(token, t.cutOffUntil);
-        (low, high) = provider.rates();
+    function _rates(address token, TokenSettings settings, TokenHolding holding)
+        private
+        view
+        returns (uint256 low, uint256 high)
+    {
+        if (!settings.listed()) revert TokenUnknown(token);
+        if (block.timestamp < holding.cutOffUntil()) revert TokenIsCutOff(token, holding.cutOffUntil());
+        (low, high) = ILstRateProvider(settings.provider()).rates();
         if (low == 0 || low > high) revert RatesInvalid(token, low, high);
     }
 
     /// @dev Like {_rates} without reverting, whatever the provider does. Who leaves too little gas gets less for the token.
-    function _tryRates(Token storage t) private view returns (bool ok, uint256 low, uint256 high) {
-        if (block.timestamp < t.cutOffUntil) return (false, 0, 0);
+    function _tryRates(TokenSettings settings, TokenHolding holding)
+        private
+        view
+        returns (bool ok, uint256 low, uint256 high)
+    {
+        if (block.timestamp < holding.cutOffUntil()) return (false, 0, 0);
         bytes memory answer;
-        (ok, answer) = t.provider.staticcall{gas: PROVIDER_GAS}(abi.encodeCall(ILstRateProvider.rates, ()));
+        (ok, answer) = settings.provider().staticcall{gas: PROVIDER_GAS}(abi.encodeCall(ILstRateProvider.rates, ()));
         if (!ok || answer.length != 64) return (false, 0, 0);
         (low, high) = abi.decode(answer, (uint256, uint256));
         // no healthy provider says more than 2^96 - 1, and sums of less cannot overflow
@@ -466,9 +472,10 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         whole = true;
         for (uint256 i; i < _list.length; ++i) {
             Token storage t = _tokens[_list[i]];
-            uint256 balance = t.balance;
+            TokenHolding holding = t.holding;
+            uint256 balance = holding.balance();
             if (balance == 0) continue;
-            (bool ok, uint256 lowRate, uint256 highRate) = _tryRates(t);
+            (bool ok, uint256 lowRate, uint256 highRate) = _tryRates(t.settings, holding);
             if (ok) {
                 low += Math.mulDiv(balance, lowRate, ONE);
                 high += Math.mulDiv(balance, highRate, ONE, Math.Rounding.Ceil);
@@ -482,16 +489,17 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function _totalHigh() private view returns (uint256 high) {
         for (uint256 i; i < _list.length; ++i) {
             Token storage t = _tokens[_list[i]];
-            uint256 balance = t.balance;
+            TokenHolding holding = t.holding;
+            uint256 balance = holding.balance();
             if (balance == 0) continue;
-            (, uint256 rate) = _rates(_list[i], t);
+            (, uint256 rate) = _rates(_list[i], t.settings, holding);
             high += Math.mulDiv(balance, rate, ONE, Math.Rounding.Ceil);
         }
     }
 
     /// @dev A negative fee is for swaps alone.
     function _lpFeeWith(int16 fee) private view returns (uint256) {
-        return _pool.lpFee + (fee > 0 ? uint16(fee) : 0);
+        return _pool.lpFee() + (fee > 0 ? uint16(fee) : 0);
     }
 
     // --- Accounts ---
@@ -499,53 +507,75 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function _swap(Trade memory trade, uint256 amountIn, uint256 amountOut, uint256 bonus, address receiver) private {
         (address tokenIn, address tokenOut) = (trade.tokenIn, trade.tokenOut);
         if (bonus != 0) _incentives[tokenOut] -= bonus;
-        uint256 total = _debit(tokenOut, amountOut - bonus, trade.lowOut, _pool.total);
-        uint256 back = _giveBack(tokenIn, amountIn, trade.returned);
-        _pool.total = uint128(_credit(tokenIn, amountIn - back, trade.lowIn, total, true));
+        PoolState state = _debit(trade.pool, tokenOut, trade.holdingOut, amountOut - bonus, trade.lowOut);
+        uint256 back = _giveBack(tokenIn, amountIn, trade.fee, trade.settingsIn.outFee());
+        _credit(state, tokenIn, trade.settingsIn, trade.holdingIn, amountIn - back, trade.lowIn, true);
         emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
         _pull(tokenIn, amountIn);
         _pay(tokenOut, receiver, amountOut);
     }
 
     /// @dev What {BasketPricing-returned} tells, to what there is for bonuses.
-    function _giveBack(address token, uint256 amount, uint256 bps) private returns (uint256 back) {
+    function _giveBack(address token, uint256 amount, int256 fee, int256 outFee) private returns (uint256 back) {
+        uint256 bps = BasketPricing.returned(fee, outFee);
         if (bps == 0) return 0;
         back = Math.mulDiv(amount, bps, BPS);
         _incentives[token] += back;
         emit IncentiveFunded(msg.sender, token, back);
     }
 
-    /// @dev `total` before and after is `Pool.total`, which the caller writes. It fits: {MAX_TOKENS} values of 104 bits.
-    function _debit(address token, uint256 amount, uint256 low, uint256 total) private returns (uint256) {
-        Token storage t = _tokens[token];
-        uint256 balance = t.balance;
+    /// @dev What is added.
+    function _take(address token, uint256 amount, uint256 low, bool first) private {
+        TokenSettings settings = _tokens[token].settings;
+        if (!first) amount -= _giveBack(token, amount, settings.inFee(), settings.outFee());
+        _credit(_pool, token, settings, _tokens[token].holding, amount, low, !first);
+    }
+
+    /// @dev The caller writes `state`, of the pool.
+    function _debit(PoolState state, address token, TokenHolding holding, uint256 amount, uint256 low)
+        private
+        returns (PoolState)
+    {
+        uint256 balance = holding.balance();
         if (amount > balance) revert BalanceTooLow(token, amount, balance);
         unchecked {
-            (, total) = _set(t, balance - amount, low, total);
+            (, state) = _set(state, token, holding, balance - amount, low);
         }
-        return total;
+        return state;
     }
 
-    function _credit(address token, uint256 amount, uint256 low, uint256 total, bool capped) private returns (uint256) {
-        Token storage t = _tokens[token];
+    /// @dev Writes `state`, of the pool.
+    function _credit(
+        PoolState state,
+        address token,
+        TokenSettings settings,
+        TokenHolding holding,
+        uint256 amount,
+        uint256 low,
+        bool capped
+    ) private {
         uint256 value;
-        (value, total) = _set(t, t.balance + amount, low, total);
-        (uint256 cap, uint256 shareCap) = (t.cap * ONE, t.shareCap);
-        if (value > cap) revert CapExceeded(token, value, cap);
-        if (capped && value * BPS > total * shareCap) revert ShareCapExceeded(token, value, total, shareCap);
-        return total;
+        (value, state) = _set(state, token, holding, holding.balance() + amount, low);
+        unchecked {
+            // 32, 104, 128 and 16 bits, ONE 60 and BPS 14
+            uint256 cap = settings.cap() * ONE;
+            if (value > cap) revert CapExceeded(token, value, cap);
+            if (capped && value * BPS > state.total() * settings.shareCap()) {
+                revert ShareCapExceeded(token, value, state.total(), settings.shareCap());
+            }
+        }
+        _pool = state;
     }
 
-    /// @dev The only writer of balances but {removeAll}: keeps `total` the sum of all values.
-    function _set(Token storage t, uint256 balance, uint256 low, uint256 total) private returns (uint256, uint256) {
-        uint104 value = FixedPointMathLib.mulDiv(balance, low, ONE).toUint104();
-        uint104 balance_ = balance.toUint104();
-        unchecked {
-            total = total - t.value + value; // of which it is a part
-        }
-        t.balance = balance_;
-        t.value = value;
-        return (value, total);
+    /// @dev The only writer of balances but {removeAll}: keeps the total of `state`, which the caller writes, the sum of all
+    /// values. It fits: {MAX_TOKENS} values of 104 bits.
+    function _set(PoolState state, address token, TokenHolding holding, uint256 balance, uint256 low)
+        private
+        returns (uint256 value, PoolState)
+    {
+        value = FixedPointMathLib.mulDiv(balance, low, ONE);
+        _tokens[token].holding = holding.withAmounts(balance, value);
+        return (value, state.withTotal(holding.value(), value));
     }
 
     function _pull(address token, uint256 amount) private {
@@ -564,10 +594,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     // --- Settings ---
 
-    function _requireInput(address token, Token storage t) private view {
-        (bool listed, bool inputOff) = (t.listed, t.inputOff);
-        if (!listed) revert TokenUnknown(token);
-        if (inputOff) revert InputIsOff(token);
+    function _requireInput(address token, TokenSettings settings) private pure {
+        if (!settings.listed()) revert TokenUnknown(token);
+        if (settings.inputOff()) revert InputIsOff(token);
     }
 
     function _checkConfig(address token, TokenConfig calldata config, bool newProvider) private view {
@@ -585,24 +614,20 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     }
 
     function _writeConfig(address token, TokenConfig calldata config) private {
-        Token storage t = _tokens[token];
-        t.provider = config.provider;
-        t.inFee = config.inFee;
-        t.outFee = config.outFee;
-        t.shareCap = config.shareCap;
-        t.cap = config.cap;
-        t.inputOff = config.inputOff;
+        _tokens[token].settings = BasketStateLib.listedSettings(
+            config.provider, config.inFee, config.outFee, config.shareCap, config.cap, config.inputOff
+        );
     }
 
     function _setCutOff(address token, uint256 until) private {
-        if (!_tokens[token].listed) revert TokenUnknown(token);
-        _tokens[token].cutOffUntil = uint40(until);
+        if (!_tokens[token].settings.listed()) revert TokenUnknown(token);
+        _tokens[token].holding = _tokens[token].holding.withCutOff(uint40(until));
         emit TokenCutOffUntil(token, until);
     }
 
     function _setLpFee(uint256 fee) private {
         if (fee == 0 || fee > MAX_FEE) revert LpFeeOutOfBounds(fee);
-        emit LpFeeChanged(_pool.lpFee, fee);
-        _pool.lpFee = uint16(fee);
+        emit LpFeeChanged(_pool.lpFee(), fee);
+        _pool = _pool.withLpFee(uint16(fee));
     }
 }

@@ -20,7 +20,8 @@ from tests.helpers import publish_root
 from tests.lst import Foreign
 from tests.made import Beacon, MadeDeposit, MadeValidator, next_deposit, proof_of, prove, pubkey_of, publish
 from tests.protocol import Protocol
-from tests.small_core import NodeClock, SmallCore
+from tests.proving import prove_implementation
+from tests.small_core import DAY, NodeClock, SmallCore
 from tests.typed_data import as_bytes, sign_permit
 
 ETHER = 10**18
@@ -174,23 +175,35 @@ def measure_farm(b: Bench) -> None:
 
 
 def measure_basket(b: Bench) -> None:
-    """slETH at the core's rate and cbETH's interface, in a core and a basket whose governance acts at once."""
+    """slETH, a token that is no proxy, and cbETH as on mainnet (its proxy, pinned and proven; what its transfers read
+    and write), in a core and a basket whose governance acts at once."""
     me, governance = b.p.actors.staker, b.p.actors.other
     core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
     core.stake(me, 60 * ETHER)
     core.touch()
     world = World.deploy(ape.project, governance)
     foreign = Foreign(ape.project, governance, world.manager, NodeClock())
-    cbeth, provider = foreign.cbeth(105 * 10**16), foreign.sleth(core)
-    cbeth.token.mint(me, 100 * ETHER, sender=me)
-    for token, rate in ((core.token, provider), (cbeth.token, cbeth.provider)):
+    sleth, plain, cbeth = foreign.sleth(core), foreign.cbeth(106 * 10**16), foreign.fiat_token(105 * 10**16, 2 * DAY)
+    prove_implementation(cbeth, me)
+    for lst in (plain, cbeth):
+        lst.token.mint(me, 100 * ETHER, sender=me)
+
+    def list_(token: object, rate: object) -> None:
         world.basket.addToken(token, config(rate), sender=governance)
         token.approve(world.basket, 2**256 - 1, sender=me)
         world.basket.addLiquidity(token, 20 * ETHER, 0, me, sender=me)
-    b.gas("basket: swap into slETH", swap_in(world.basket, cbeth.token, core.token, ETHER, me))
-    b.gas("basket: swap out of slETH", swap_out(world.basket, core.token, cbeth.token, ETHER, me))
+
+    list_(core.token, sleth)
+    list_(plain.token, plain.provider)
+    for swap, exact in ((swap_in, "in"), (swap_out, "out")):
+        b.gas(f"basket: swap into slETH, exact {exact}", swap(world.basket, plain.token, core.token, ETHER, me))
+        b.gas(f"basket: swap out of slETH, exact {exact}", swap(world.basket, core.token, plain.token, ETHER, me))
     b.gas("basket: add one token", world.basket.addLiquidity(core.token, ETHER, 0, me, sender=me))
     b.gas("basket: remove all", world.basket.removeAll(ETHER, [0, 0], me, sender=me))
+    list_(cbeth.token, cbeth.provider)
+    for swap, exact in ((swap_in, "in"), (swap_out, "out")):
+        b.gas(f"basket: swap cbETH into slETH, exact {exact}", swap(world.basket, cbeth.token, core.token, ETHER, me))
+        b.gas(f"basket: swap slETH into cbETH, exact {exact}", swap(world.basket, core.token, cbeth.token, ETHER, me))
 
 
 def measure_reports(b: Bench) -> None:

@@ -9,19 +9,11 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {ILstRateProvider} from "../../interfaces/ILstRateProvider.sol";
 import {BPS} from "../../libraries/Constants.sol";
+import {RateState, RateStateLib} from "../../libraries/RateState.sol";
 
 /// @title Rate provider
 /// @notice See {ILstRateProvider}. What is particular to a token is in the contracts beside this one.
 abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
-    /// @dev 12 + 12 + 5 + 1 + 1 = 31 bytes.
-    struct State {
-        uint96 low;
-        uint96 high;
-        uint40 recordedAt; // seconds
-        bool halted;
-        bool off;
-    }
-
     uint256 internal constant ONE = 1e18;
     uint256 private constant MAX_RISE = 100; // bps a day
     uint256 private constant MAX_FALL = 100; // bps
@@ -50,9 +42,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     uint256 private immutable AGE; // seconds
     uint256 private immutable BORN; // seconds
 
-    State private _state;
-    /// @inheritdoc ILstRateProvider
-    uint256 public provenAt;
+    RateState private _state;
 
     constructor(address authority_, Limits memory limits_, Pin memory pin, address token_, address source_)
         AccessManaged(authority_)
@@ -124,8 +114,8 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
 
     /// @inheritdoc ILstRateProvider
     function reading() public view returns (Health reason, uint256 low, uint256 high) {
-        State memory state = _state;
-        reason = _codeHealth(state.off);
+        RateState state = _state;
+        reason = _codeHealth(state);
         if (reason != Health.Healthy) return (reason, 0, 0);
         (low, high) = _readSource();
         reason = _rateHealth(state, low, high);
@@ -153,7 +143,12 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
 
     /// @inheritdoc ILstRateProvider
     function record() external view returns (uint256 low, uint256 high, uint256 recordedAt) {
-        return (_state.low, _state.high, _state.recordedAt);
+        return (_state.low(), _state.high(), _state.recordedAt());
+    }
+
+    /// @inheritdoc ILstRateProvider
+    function provenAt() external view returns (uint256) {
+        return _state.provenAt();
     }
 
     /// @inheritdoc ILstRateProvider
@@ -170,7 +165,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
 
     /// @inheritdoc ILstRateProvider
     function poke() external returns (Health reason) {
-        State memory state = _state;
+        RateState state = _state;
         uint256 low;
         uint256 high;
         (reason, low, high) = reading();
@@ -179,16 +174,16 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
             return reason;
         }
         if (reason == Health.Fell || reason == Health.Rose) {
-            _state.halted = true;
-            emit MoveSeen(reason, low, high, state.low, state.high);
+            _state = _state.withHalted(true);
+            emit MoveSeen(reason, low, high, state.low(), state.high());
             return reason;
         }
         // without a report of the token, the record itself is what has grown old
         if (reason != Health.Healthy && !(reason == Health.Stale && _reportTime() == 0)) {
             revert Unhealthy(TOKEN, reason);
         }
-        if (block.timestamp < state.recordedAt + WINDOW) revert PokedTooEarly(state.recordedAt + WINDOW);
-        if (low == state.low && high == state.high) return reason;
+        if (block.timestamp < state.recordedAt() + WINDOW) revert PokedTooEarly(state.recordedAt() + WINDOW);
+        if (low == state.low() && high == state.high()) return reason;
         _write(low, high);
         return Health.Healthy;
     }
@@ -212,8 +207,9 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         if (found != IMPLEMENTATION) {
             _switchOff(Health.ImplementationChanged, found);
         } else {
-            if (time <= provenAt) revert ProofOutOfOrder(time, provenAt);
-            provenAt = time;
+            uint256 last = _state.provenAt();
+            if (time <= last) revert ProofOutOfOrder(time, last);
+            _state = _state.withProof(uint40(time)); // of a block that has been
             emit ImplementationProven(time);
         }
     }
@@ -226,7 +222,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         // before `Halted` stand code and what is no rate at all
         if (reason != Health.Healthy && reason < Health.Halted) revert Unhealthy(TOKEN, reason);
         if (low < minLow || high > maxHigh) revert RatesNotAccepted(low, high, minLow, maxHigh);
-        _state.halted = false;
+        _state = _state.withHalted(false);
         emit RateAccepted(low, high);
         _write(low, high);
     }
@@ -255,45 +251,52 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
 
     // --- Internal ---
 
-    function _codeHealth(bool off) private view returns (Health) {
-        if (off) return Health.SwitchedOff;
-        if (SOURCE.codehash != SOURCE_HASH || TOKEN.codehash != TOKEN_HASH) return Health.CodeChanged;
+    function _codeHealth(RateState state) private view returns (Health) {
+        if (state.off()) return Health.SwitchedOff;
+        if (SOURCE.codehash != SOURCE_HASH) return Health.CodeChanged;
+        if (TOKEN != SOURCE && TOKEN.codehash != TOKEN_HASH) return Health.CodeChanged;
         if (IMPLEMENTATION == address(0)) return Health.Healthy;
         if (PROBE != address(0) && _probed() != IMPLEMENTATION) return Health.ImplementationChanged;
         if (IMPLEMENTATION.codehash != IMPLEMENTATION_HASH) return Health.CodeChanged;
-        if (PROOF_AGE != 0 && block.timestamp > provenAt + PROOF_AGE) return Health.ProofTooOld;
+        unchecked {
+            // 40 and 32 bits
+            if (PROOF_AGE != 0 && block.timestamp > state.provenAt() + PROOF_AGE) return Health.ProofTooOld;
+        }
         return Health.Healthy;
     }
 
-    function _rateHealth(State memory state, uint256 low, uint256 high) private view returns (Health reason) {
+    function _rateHealth(RateState state, uint256 low, uint256 high) private view returns (Health reason) {
         if (!_valid(low, high)) return Health.RateInvalid;
-        if (state.halted) return Health.Halted;
+        if (state.halted()) return Health.Halted;
         unchecked {
-            // rates are below 2^96, records of the past, RISE and FALL at most BPS / 100
-            if (low * BPS < state.low * (BPS - FALL)) return Health.Fell;
-            uint256 days_ = Math.max(1, Math.min((block.timestamp - state.recordedAt) / 1 days, MAX_DAYS));
-            if (high * BPS > state.high * (BPS + RISE * days_)) return Health.Rose;
+            // rates are below 2^80, records of the past, RISE and FALL at most BPS / 100
+            if (low * BPS < state.low() * (BPS - FALL)) return Health.Fell;
+            uint256 risen = high * BPS;
+            if (risen > state.high() * (BPS + RISE)) {
+                uint256 days_ = Math.min((block.timestamp - state.recordedAt()) / 1 days, MAX_DAYS);
+                if (days_ < 2 || risen > state.high() * (BPS + RISE * days_)) return Health.Rose;
+            }
         }
         reason = _condition();
         if (reason != Health.Healthy) return reason;
         uint256 time = _reportTime();
-        if (time == 0) time = state.recordedAt;
-        if (time > block.timestamp || block.timestamp - time > AGE) return Health.Stale;
+        if (time == 0) time = state.recordedAt();
+        unchecked {
+            if (time > block.timestamp || block.timestamp - time > AGE) return Health.Stale;
+        }
     }
 
     function _valid(uint256 low, uint256 high) private pure returns (bool) {
-        return low != 0 && low <= high && high <= type(uint96).max;
+        return low != 0 && low <= high && high <= RateStateLib.MAX_RATE;
     }
 
     function _write(uint256 low, uint256 high) private {
-        _state.low = uint96(low); // valid: both fit
-        _state.high = uint96(high);
-        _state.recordedAt = uint40(block.timestamp);
+        _state = _state.withRecord(low, high, uint40(block.timestamp)); // valid
         emit RateRecorded(low, high);
     }
 
     function _switchOff(Health reason, address found) private {
-        _state.off = true;
+        _state = _state.switchedOff();
         emit ProviderSwitchedOff(reason, found);
     }
 
