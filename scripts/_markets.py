@@ -23,6 +23,15 @@ def chain_of(session: Session) -> Chain:
     return Chain(session.reader, ROOT / "node_modules", session.artifacts)
 
 
+def find_markets(session: Session) -> Markets:
+    """Those that are there."""
+    path = record_path(session.registry_path)
+    found = Markets.find(chain_of(session), session.registry, path)
+    if found is None:
+        raise MarketError(f"{path} records no markets of this deployment: `ape run loop ETHER` puts them up.")
+    return found
+
+
 def open_markets(provider: ProviderAPI, session: Session, *, yes: bool) -> Markets:
     """Uniswap v3 and Aave v3 with slETH in them."""
     if not session.params.local:

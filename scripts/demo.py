@@ -17,6 +17,7 @@ from rich.table import Table
 
 from sluice.daemon.service import configure_logs
 from sluice.demo.chart import draw
+from sluice.demo.judge import UnfairError
 from sluice.demo.live import DAYS, Live, open_live
 from sluice.demo.site import RefusedError
 from sluice.demo.telling import PLAIN_WIDTH, play
@@ -39,10 +40,10 @@ def show(live: Live, console: Console) -> None:
         table.add_row(name, *(f"{cell / ETHER:,.6f}" for cell in cells))
     console.print(table)
     table = Table(title="What other holders earned, and from what (ether)")
-    for column in ("who", "did", "put in", "staking", "fees", "farm", "interest", "trading", "gain"):
+    for column in ("who", "did", "put in", "staking", "fees", "farm", "interest", "trading", "loss", "gain"):
         table.add_column(column, justify="left" if column in ("who", "did") else "right")
     for row in live.holders.earned():
-        cells = (row.staking, row.fees, row.farm, row.interest, row.trading, row.gain)
+        cells = (row.staking, row.fees, row.farm, row.interest, row.trading, row.loss, row.gain)
         table.add_row(
             row.name,
             row.did,
@@ -87,6 +88,9 @@ def cli(out: Path) -> None:
                 console.print(f"chart: {path}")
     except BooksError as error:
         console.print(f"[red]ether is not conserved: {error}")
+        sys.exit(1)
+    except UnfairError as error:
+        console.print(f"[red]somebody was not paid their share: {error}")
         sys.exit(1)
     except (DevnetError, RefusedError) as error:
         raise click.ClickException(str(error)) from error

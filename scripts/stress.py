@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sluice.daemon.service import configure_logs
+from sluice.demo.judge import UnfairError
 from sluice.demo.site import RefusedError
-from sluice.demo.stress import LONGEST, STAKES, Stress, open_stress
+from sluice.demo.stress import LONGEST, RUN, STAKES, Stress, open_stress
 from sluice.demo.stress_chart import draw
 from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
@@ -44,22 +45,32 @@ def show(stress: Stress, console: Console) -> None:
         )
     console.print(table)
     first = next(day for day in stress.days if day.day == stress.began)
-    run = [day for day in stress.days if day.day > stress.began]
+    run = stress.run
+    owing = [day.health for day in run[:RUN]]
     fees = [day.surcharge for day in run if day.surcharge is not None]
     console.print(
-        f"Uniswap's price fell to {min(day.peg for day in run):.4f} of the rate and ended at {run[-1].peg:.4f}; "
+        f"Uniswap's price fell to {min(day.low for day in run):.4f} of the rate, was {min(day.peg for day in run):.4f} "
+        f"or more after the day's arbitrage and ended at {run[-1].peg:.4f}; "
         f"the instant pool's fee rose to {max(fees, default=0):.2%}"
         + ("" if len(fees) == len(run) else f", and it sold nothing on {len(run) - len(fees)} days")
     )
     console.print(
         f"the queue's first in line waited up to {max(day.oldest for day in run):.1f} days; "
-        f"health of the borrower from {first.health:.4f} to {min(day.health for day in run):.4f} at worst"
+        f"health of the borrower {first.health:.4f} before the run, at worst {min(owing):.4f}, "
+        f"{max(owing):.4f} at best"
     )
     console.print(
         f"a token of the instant pool is worth {run[-1].provider - 1:+.3%} after it, slETH {run[-1].holder - 1:+.3%}; "
         f"{stress.result['fees'] / ETHER:.3f} ether of fees on {stress.result['sales']} sales, "
         f"{stress.result['farmed'] / ETHER:.3f} wrapped ether farmed"
     )
+    if stress.uniswap is not None:
+        uma = stress.uniswap
+        console.print(
+            f"the provider on Uniswap ends with {uma.ended / ETHER:.4f} ether, {uma.fees / ETHER:.4f} of it fees; "
+            f"had she held what she put in, with {uma.held / ETHER:.4f}: {float(uma.gain):+.3%}"
+        )
+    console.print(f"the lender on Aave earned {stress.result['interest'] / ETHER:.4f} ether")
     arno = stress.market.people["arno"]
     made = stress.market.earned_by_arbitrage(arno)
     console.print(f"the arbitrageur made {made / ETHER:.3f} ether of {arno.invested / ETHER:,.0f}")
@@ -106,6 +117,9 @@ def cli(scenario: str, out: Path) -> None:
                 played[name] = stress
     except BooksError as error:
         console.print(f"[red]ether is not conserved: {error}")
+        sys.exit(1)
+    except UnfairError as error:
+        console.print(f"[red]somebody was not paid their share: {error}")
         sys.exit(1)
     except (DevnetError, RefusedError, MarketError) as error:
         raise click.ClickException(str(error)) from error

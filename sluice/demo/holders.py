@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Self
 
+from sluice.demo.judge import BPS, Court
+from sluice.markets.aave import Listing
 from sluice.units import ether
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluice.demo.market import Market
+    from sluice.markets.uniswap import Position
 
 DISCOUNT: Final = Fraction(5, 10_000)
 """Below the rate, beyond which the arbitrageur buys: what Uniswap's fee of 0.05% and a few days' wait are worth."""
@@ -20,54 +23,75 @@ FARM_DAYS: Final = 10
 
 @dataclass(frozen=True)
 class Earned:
-    """Of one person, wei. The parts are what the whole is made of."""
+    """Of one person, wei: what there is more than at the beginning, and what each source brought, computed alone."""
 
     name: str
     did: str
     put_in: int
+    gain: int
+    """Found at the end, less what was put in."""
     staking: int = 0
+    """By the rate, on the slETH that was there."""
     fees: int = 0
     farm: int = 0
     interest: int = 0
     trading: int = 0
+    loss: int = 0
+    """To who traded against a provider, and what joining has cost."""
 
     @property
-    def gain(self) -> int:
-        return self.staking + self.fees + self.farm + self.interest + self.trading
+    def explained(self) -> int:
+        return self.staking + self.fees + self.farm + self.interest + self.trading + self.loss
+
+
+@dataclass
+class Joined:
+    """The instant pool for a token of liquidity, and a provider's part, when she had joined."""
+
+    grown: Fraction
+    kept: Fraction
+    worth: int
 
 
 @dataclass
 class Holders:
     market: Market
-    position: int = 0
+    court: Court
+    position: Position
     """On Uniswap."""
-    liquidity: int = 0
+    shares: int
+    """Of 'uma', beside and in it, when she had joined."""
+    liquidity: int
     """Of the instant pool."""
-    borrowed: int = 0
-    collateral: int = 0
+    joined: Joined
+    collateral: int
+    """slETH that 'olga' has supplied."""
 
     @classmethod
     def arrive(cls, market: Market, say: Callable[[str], None]) -> Self:
-        self = cls(market)
+        court = Court(market.site.pool)
         lena, uma, lars, olga, arno, nina, club = (
             market.person(name, ether(amount))
             for name, amount in (
                 ("lena", 120), ("uma", 100), ("lars", 100), ("olga", 30), ("arno", 60), ("nina", 80), ("club", 1)
             )
         )  # fmt: skip
-        self.liquidity = market.provide(lena, ether(60), ether(60))
+        liquidity = market.provide(lena, ether(60), ether(60))
+        instant = court.look().instant
+        worth = (instant.assets + market.worth(instant.held)) * liquidity // instant.supply
+        joined = Joined(instant.grown, instant.kept, worth)
         market.farm(lena, club, ether(1), FARM_DAYS)
         say("'lena' provides 60 ether and slETH for 60 to the instant pool and farms with its token")
-        self.position = market.pair(uma, ether(50), ether(50))
+        position = market.pair(uma, ether(50), ether(50))
+        shares = position.sleth + market.shares(uma)
         say("'uma' provides slETH and wrapped ether for 50 each to Uniswap v3")
         market.lend(lars, ether(100))
         leverage = market.loop(olga, ether(30), 3)
-        health = market.markets.aave.health(olga.address)
-        self.borrowed, self.collateral = health.debt, health.collateral
+        collateral = market.markets.aave.supplied(market.markets.sleth, olga.address)
         say(f"'lars' lends 100 wrapped ether on Aave v3, 'olga' borrows of it and stakes {leverage:.2f} times her own")
         market.markets.wrap(arno.sender, ether(60))
         market.stake(nina, ether(80))
-        return self
+        return cls(market, court, position, shares, liquidity, joined, collateral)
 
     # --- What they do ---
 
@@ -96,42 +120,72 @@ class Holders:
         return [self._lena(), self._uma(), self._lars(), self._olga(), self._arno()]
 
     def _lena(self) -> Earned:
-        """Fees: her part of what sales left to providers. Staking: the rest of what her tokens are worth more."""
-        market = self.market
-        logs = market.site.pool.contract("InstantPool").events.Sold().get_logs(from_block=market.site.pool.first_block)
+        """Staking and fees from the pool's events, replayed; joining cost the curve's fee on slETH beyond the ratio."""
+        market, judge = self.market, self.court.look()
         supply, value = (int(market.view("InstantPool", f"{name}()")) for name in ("totalSupply", "totalValue"))
-        kept = sum(log["args"]["fee"] - market.worth(log["args"]["treasuryShares"]) for log in logs)
-        fees = kept * self.liquidity // supply
-        worth = value * self.liquidity // supply
-        stream = int(market.view("Farm", "lastStreamId()"))
-        farm = int(market.view("Farm", "earned(uint256,address)", stream, market.people["lena"].address))
-        return Earned("lena", "instant pool, farm", ether(120), staking=worth - ether(120) - fees, fees=fees, farm=farm)
+        stream, lena = int(market.view("Farm", "lastStreamId()")), market.people["lena"].address
+        earned = int(market.view("Farm", "earned(uint256,address)", stream, lena))
+        return Earned(
+            "lena",
+            "instant pool, farm",
+            ether(120),
+            gain=value * self.liquidity // supply - ether(120) + earned,
+            staking=int(self.liquidity * (judge.instant.grown - self.joined.grown)),
+            fees=int(self.liquidity * (judge.instant.kept - self.joined.kept)),
+            farm=int(judge.farm.streams[stream].earned[lena]),
+            loss=self.joined.worth - ether(120),
+        )
 
     def _uma(self) -> Earned:
-        """She leaves: fees are what the position owes, staking and trading the rest."""
-        market, pool = self.market, self.market.markets.pool
-        uma = market.people["uma"]
-        sleth, weth = pool.tokens_owed(self.position)
-        fees = market.worth(sleth) + weth
-        pool.leave(uma.sender, self.position)
-        worth = market.worth(market.shares(uma)) + market.weth(uma)
-        return Earned("uma", "Uniswap v3", ether(100), staking=worth - ether(100) - fees, fees=fees)
+        """She leaves. Staking is what holding would have brought; what her range is less than that is lost to traders.
+        She is the only provider: all fees that swaps have paid are hers.
+        """
+        market, pool, uma, position = self.market, self.market.markets.pool, self.market.people["uma"], self.position
+        fees, principal = pool.fees_taken(market.site.pool.first_block), pool.principal(position.id)
+        pool.leave(uma.sender, position.id)
+        return Earned(
+            "uma",
+            "Uniswap v3",
+            ether(100),
+            gain=market.worth(market.shares(uma)) + market.weth(uma) - ether(100),
+            staking=market.worth(self.shares) - ether(50),
+            fees=market.worth(fees[0]) + fees[1],
+            loss=market.worth(principal[0]) + principal[1] - market.worth(position.sleth) - position.weth,
+        )
 
     def _lars(self) -> Earned:
-        markets = self.market.markets
-        lent = markets.aave.supplied(markets.weth, self.market.people["lars"].address)
-        return Earned("lars", "lends on Aave v3", ether(100), interest=lent - ether(100))
+        """All that 'olga', the only borrower, has come to owe, less Aave's part of it."""
+        markets, people = self.market.markets, self.market.people
+        listing = Listing.wrapped_ether()
+        paid = markets.aave.debt(markets.weth, people["olga"].address) - people["olga"].borrowed
+        return Earned(
+            "lars",
+            "lends on Aave v3",
+            ether(100),
+            gain=markets.aave.supplied(markets.weth, people["lars"].address) - ether(100),
+            interest=paid * (BPS - listing.reserve_factor) // BPS,
+        )
 
     def _olga(self) -> Earned:
-        health = self.market.markets.aave.health(self.market.people["olga"].address)
+        market, olga = self.market, self.market.people["olga"]
+        aave = market.markets.aave
+        health = aave.health(olga.address)
         return Earned(
             "olga",
             "stakes on credit",
             ether(30),
-            staking=health.collateral - self.collateral,
-            interest=self.borrowed - health.debt,
+            gain=health.collateral - health.debt - ether(30),
+            staking=market.worth(self.collateral) - ether(30) - olga.borrowed,
+            interest=olga.borrowed - aave.debt(market.markets.weth, olga.address),
         )
 
     def _arno(self) -> Earned:
-        earned = self.market.earned_by_arbitrage(self.market.people["arno"])
-        return Earned("arno", "buys below the rate", ether(60), trading=earned)
+        """What came and will come for slETH, less what it was bought for."""
+        arno = self.market.people["arno"]
+        return Earned(
+            "arno",
+            "buys below the rate",
+            ether(60),
+            gain=self.market.earned_by_arbitrage(arno),
+            trading=arno.got + self.market.waiting(arno) - arno.spent,
+        )

@@ -172,6 +172,8 @@ class Live:
             self.marks.append(Mark(self.site.day, mark))
 
     def _sample(self) -> None:
+        """Every payment of the day was what it had to be, else :class:`~sluice.demo.judge.UnfairError` ends it."""
+        self.holders.court.look()
         view = self.pool.view
         self.samples.append(
             Sample(

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
     from sluice.deploy.artifacts import Artifact
     from sluice.deploy.engine import Result
+    from sluice.markets.uniswap import Position
 
 MOST: Final = 2**256 - 1
 FOREVER: Final = 2**48
 GAS_MONEY: Final = 10**18
 """Ether that everybody gets for gas, beside what they invest."""
+NEAR: Final = 1 - Fraction(1, 10**9)
+"""Of a wanted price: a swap ends there but for rounding, and Uniswap refuses one that has no way to go."""
 
 
 @dataclass
@@ -51,6 +54,10 @@ class Person:
     rests: list[int] = field(default_factory=list)
     wrapped: int = 0
     """Of what was got."""
+    spent: int = 0
+    """Wrapped ether, on what was bought."""
+    borrowed: int = 0
+    """Wrapped ether that was borrowed."""
     routes: Counter[str] = field(default_factory=Counter)
     """Worth of what left, wei, by the way it took."""
 
@@ -149,13 +156,13 @@ class Market:
         self.stake(lena, staked)
         return self.add_liquidity(lena, assets, self.shares(lena))
 
-    def pair(self, uma: Person, staked: int, wrapped: int) -> int:
-        """slETH and wrapped ether for Uniswap v3, from 5% below the rate to 2% above; the id of the position."""
+    def pair(self, uma: Person, staked: int, wrapped: int) -> Position:
+        """slETH and wrapped ether for Uniswap v3, from 5% below the rate to 2% above."""
         self.stake(uma, staked)
         self.markets.wrap(uma.sender, wrapped)
         rate = Fraction(self.markets.rate, 10**18)
         low, high = rate * Fraction(95, 100), rate * Fraction(102, 100)
-        return self.markets.pool.provide(uma.sender, self.shares(uma), wrapped, low, high).id
+        return self.markets.pool.provide(uma.sender, self.shares(uma), wrapped, low, high)
 
     def lend(self, lars: Person, wrapped: int) -> None:
         """Wrapped ether on Aave v3."""
@@ -170,6 +177,7 @@ class Market:
             if turn < turns - 1:
                 assets = assets * 7 // 10
                 aave.borrow(olga.sender, self.markets.weth, assets)
+                olga.borrowed += assets
                 self.markets.unwrap(olga.sender, assets)
         return float(aave.health(olga.address).leverage)
 
@@ -198,9 +206,10 @@ class Market:
             self.markets.wrap(arno.sender, arno.got - arno.wrapped)
             arno.wrapped = arno.got
         pool, weth = self.markets.pool, self.weth(arno)
-        if pool.price() >= wanted or weth < 10**18:
+        if pool.price() >= wanted * NEAR or weth < 10**18:
             return None
-        _, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
+        sold, bought = pool.swap(arno.sender, self.markets.weth, weth, limit=wanted)
+        arno.spent += sold
         if bought < 10**16:
             return None
         self.leave_by_queue(arno, bought)
@@ -208,8 +217,11 @@ class Market:
 
     def earned_by_arbitrage(self, arno: Person) -> int:
         """What he has and what he waits for, less what he came with."""
-        waiting = sum(int(self.view("WithdrawalQueue", "getRequest(uint256)", each)[3]) for each in arno.requests)
-        return arno.got - arno.wrapped + self.weth(arno) + waiting - arno.invested
+        return arno.got - arno.wrapped + self.weth(arno) + self.waiting(arno) - arno.invested
+
+    def waiting(self, who: Person) -> int:
+        """Worth of open requests, wei."""
+        return sum(int(self.view("WithdrawalQueue", "getRequest(uint256)", each)[3]) for each in who.requests)
 
     # --- Leave ---
 

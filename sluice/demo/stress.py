@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from sluice.demo.judge import Court, UnfairError, require
 from sluice.demo.market import Market, Person
 from sluice.demo.site import RefusedError, Site, open_site
 from sluice.markets.contracts import MarketError
+from sluice.markets.leverage import unwind
 from sluice.units import SECONDS_PER_DAY, ether
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sluice.deploy.artifacts import Artifact
     from sluice.deploy.engine import Result
     from sluice.deploy.params import Params
+    from sluice.markets.uniswap import Position
 
 CHURN: Final = 64
 """Ether an epoch that the network lets in and out: 576 a day, a tenth of this pool. For a pool of nine million ether
@@ -46,6 +49,8 @@ PATIENCE: Final = {"fund": 5, "anna": 2, "ben": 15, "cleo": 40, "dora": 100, "em
 STAKES: Final = {"fund": 2_000, "anna": 500, "ben": 500, "cleo": 500, "dora": 500, "emil": 500}
 EDGE: Final = Fraction(3, 10_000)
 """What the arbitrageur wants for a day."""
+DUST: Final = 1_000
+"""Wei that Uniswap's rounding of some dozens of swaps may come to."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Day:
 
     day: int
     peg: float
-    """Uniswap's price over the rate."""
+    """Uniswap's price over the rate, after the arbitrageur."""
+    low: float
+    """The lowest that it was: after the worst sale of the day, before the arbitrageur."""
     surcharge: float | None
     """Of the instant pool on its last ether; None while it sells none."""
     oldest: float
@@ -66,7 +73,49 @@ class Day:
     provider: float
     """Worth of a token of the instant pool, and of slETH, both 1 at the beginning of the run."""
     holder: float
+    rate: int
     health: float
+    """Of the borrower on Aave; 0 without debt."""
+    debt: int
+
+
+@dataclass(frozen=True)
+class Borrower:
+    """On Aave."""
+
+    rate: int
+    """Of slETH, her collateral."""
+    health: Fraction
+    """0 without debt."""
+    debt: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The borrower in the blocks before and after a report."""
+
+    before: Borrower
+    after: Borrower
+
+    @property
+    def due(self) -> Fraction:
+        """What her health after it must be: as the rate has moved, and interest of the blocks in between."""
+        before, after = self.before, self.after
+        return before.health * Fraction(after.rate * before.debt, before.rate * after.debt)
+
+
+@dataclass(frozen=True)
+class Provided:
+    """What a provider ends with beside what she would have by holding what she put in, wei at the rate of the end."""
+
+    ended: int
+    held: int
+    fees: int
+    """Of what she ends with."""
+
+    @property
+    def gain(self) -> Fraction:
+        return Fraction(self.ended - self.held, self.held)
 
 
 @dataclass
@@ -85,22 +134,31 @@ class Stress:
     slashing: bool
     days: list[Day] = field(default_factory=list)
     began: int = 0
-    """Day on which the run began."""
+    """Day before the first of the run."""
+    left: int = 0
+    """Day on which the last leaver was paid and the providers left."""
     waits: dict[int, Wait] = field(default_factory=dict)
     waited: list[tuple[str, float]] = field(default_factory=list)
     """Who, and days."""
     bond_paid: int = 0
-    position: int = 0
+    position: Position | None = None
     """'uma's, on Uniswap."""
+    uniswap: Provided | None = None
+    """What became of it."""
+    reports: list[Reported] = field(default_factory=list)
+    """While the borrower has debt."""
     start_value: Fraction = Fraction(0)
     start_rate: int = 0
     result: dict[str, int] = field(default_factory=dict)
-    judged: int = 0
-    """Block up to which payments were compared with what they should be: nodes forget old states."""
-    paid: list[tuple[int, int, Fraction]] = field(default_factory=list)
-    """First and last request of each finalisation, and wei for each share."""
-    asked: dict[int, int] = field(default_factory=dict)
-    """Shares of each request."""
+    court: Court = field(init=False)
+    """Compares every payment with what it should be."""
+    pegs: list[float] = field(default_factory=list)
+    """Uniswap's prices over the rate since the day began."""
+
+    @property
+    def run(self) -> list[Day]:
+        """From its first day to where the providers leave."""
+        return [day for day in self.days if self.began < day.day <= self.left]
 
     # --- The story ---
 
@@ -121,10 +179,14 @@ class Stress:
             self._close()
             yield self.site.day
         while any(self.market.people[name].requests for name in STAKES):
+            self._unwind()
             yield self._day()
         self._providers_leave()
-        while any(person.requests or person.rests for person in self.market.people.values()):
+        while any(person.requests or person.rests for person in self.market.people.values()) or self._owing():
+            self._unwind()
             yield self._day(trading=False)
+        self._unwind()
+        self._lender_leaves()
         self._settle()
 
     def _day(self, *, trading: bool = True) -> int:
@@ -140,18 +202,30 @@ class Stress:
         site = self.site
         if site.day >= LONGEST:
             stuck = [p.name for p in self.market.people.values() if p.requests or p.rests or p.leaving]
+            stuck += ["olga"] if self._owing() else []
             raise RefusedError(f"not paid after {LONGEST} days: {', '.join(stuck)}")
         site.day += 1
         site.next_frame()
         list(site.keep())
         held = sum(site.bond(name) for name in OPERATORS)
+        before = self._borrower()
         site.report(site.members)
+        after = self._borrower()
+        if before.debt:
+            self.reports.append(Reported(before, after))
         if (paid := held - sum(site.bond(name) for name in OPERATORS)) > 0:
             self.bond_paid += paid
             site.say(f"bonds pay {paid / 10**18:.4f} slETH for what the slashed validator lost")
         list(site.keep())
         for person in self.market.people.values():
             self._claim(person)
+
+    def _borrower(self) -> Borrower:
+        health = self.market.markets.aave.health(self.market.people["olga"].address)
+        return Borrower(self.market.markets.rate, health.factor or Fraction(0), health.debt)
+
+    def _owing(self) -> bool:
+        return self._borrower().debt > 0
 
     def _claim(self, person: Person) -> None:
         before = set(person.requests)
@@ -164,8 +238,7 @@ class Stress:
     # --- Before the run ---
 
     def _prepare(self) -> None:
-        self.judged = self.site.pool.first_block
-        self.result = {"sales": 0, "fees": 0}
+        self.court = Court(self.site.pool)
         market, site, accounts = self.market, self.site, self.site.pool.devnet.accounts
         for name, (account, bond) in OPERATORS.items():
             site.join(name, accounts[account], ether(bond))
@@ -228,6 +301,7 @@ class Stress:
             market.leave_at_once(person, shares)
         elif route == "uniswap":
             market.leave_by_uniswap(person, shares)
+            self.pegs.append(self._peg())
         else:
             request = market.leave_by_queue(person, shares)
             self.waits[request] = Wait(person.name, market.now)
@@ -240,26 +314,31 @@ class Stress:
         missing = max(0, waiting + more - int(self.market.view("StakingVault", "buffer()")))
         return 1 + Fraction(missing, ether(A_DAY))
 
+    def _peg(self) -> float:
+        return float(self.market.markets.pool.price() / Fraction(self.market.markets.rate, 10**18))
+
     def _arbitrage(self) -> None:
         """'arno' buys slETH that is sold too cheap and hands it in; what the queue pays buys again."""
+        self.pegs.append(self._peg())
         market, arno = self.market, self.market.people["arno"]
         wanted = Fraction(market.markets.rate, 10**18) * (1 - EDGE * self._expected_wait(ether(50)))
         if market.arbitrage(arno, wanted) is not None:
             self.waits[arno.requests[-1]] = Wait("arno", market.now)
 
     def _close(self) -> None:
-        self._judge()
+        self.court.look()
         market, view = self.market, self.market.view
-        rate = market.markets.rate
+        borrower = self._borrower()
+        rate = borrower.rate
         assets = int(view("InstantPool", "legs()")[0])
         open_now = market.quote_pool(1_000_000) is not None
         surcharge = int(view("InstantPool", "surchargeAt(uint256)", assets)) / 10**18 if open_now else None
-        health = market.markets.aave.health(market.people["olga"].address).factor
         began = self.start_rate > 0
         self.days.append(
             Day(
                 day=self.site.day,
-                peg=float(market.markets.pool.price() / Fraction(rate, 10**18)),
+                peg=self._peg(),
+                low=min([*self.pegs, self._peg()]),
                 surcharge=surcharge,
                 oldest=self._oldest(),
                 waiting=market.worth(int(view("WithdrawalQueue", "openShares()"))),
@@ -267,9 +346,12 @@ class Stress:
                 outside=int(view("StakingVault", "outside()")),
                 provider=float(self._value() / self.start_value) if began else 1.0,
                 holder=rate / self.start_rate if began else 1.0,
-                health=float(health) if health else 0.0,
+                rate=rate,
+                health=float(borrower.health),
+                debt=borrower.debt,
             )
         )
+        self.pegs.clear()
 
     def _oldest(self) -> float:
         first = int(self.market.view("WithdrawalQueue", "lastFinalizedId()")) + 1
@@ -293,15 +375,58 @@ class Stress:
         market.send(lena, "Farm", "exit(address,address)", token, lena.address)
         self.result["farmed"] = market.weth(lena)
         market.remove_liquidity(lena)
-        market.markets.pool.leave(uma.sender, self.position)
+        self._leave_uniswap(uma)
+        self.left = self.site.day
         self.site.say("'lena' leaves farm and instant pool, 'uma' leaves Uniswap")
-        self._close()
+
+    def _leave_uniswap(self, uma: Person) -> None:
+        """She is the only provider, so all that swaps have paid is hers; what she gets is compared with Uniswap's
+        formula for her range, and swaps' own amounts.
+        """
+        market, pool, position = self.market, self.market.markets.pool, self.position
+        if position is None:
+            raise RefusedError("'uma' has no position")
+        fees = pool.fees_taken(self.site.pool.first_block)
+        due = [sum(each) for each in zip(pool.principal(position.id), fees, strict=True)]
+        got = pool.leave(uma.sender, position.id)
+        for name, have, wanted in zip(("slETH", "wrapped ether"), got, due, strict=True):
+            if abs(have - wanted) > DUST:
+                raise UnfairError(f"{name} from Uniswap: {have:,}, but {wanted:,} were due")
+        self.uniswap = Provided(
+            ended=market.worth(got[0]) + got[1],
+            held=market.worth(position.sleth) + position.weth,
+            fees=market.worth(fees[0]) + fees[1],
+        )
+
+    def _unwind(self) -> None:
+        """'olga' repays with what the queue pays for her collateral, then takes the rest out."""
+        olga, step = self.market.people["olga"], None
+        if self.market.markets.aave.health(olga.address).collateral:
+            step = unwind(self.market.markets, olga.sender)
+        if step and step.requested:
+            self.site.say(f"'olga' takes {step.requested / 10**18:.1f} slETH out of Aave and hands them in")
+        if step and step.returned:
+            self.site.say(f"'olga' has repaid, and takes her {step.returned / 10**18:.1f} slETH out")
+
+    def _lender_leaves(self) -> None:
+        lars, markets = self.market.people["lars"], self.market.markets
+        markets.aave.withdraw(lars.sender, markets.weth)
+        self.result["interest"] = self.market.weth(lars) - lars.invested
+        self.site.say("'lars' takes his wrapped ether out of Aave")
 
     def _settle(self) -> None:
-        """Raises :class:`RefusedError` where a wei is missing or somebody got more than their share."""
+        """Raises :class:`UnfairError` where a wei is missing, somebody got more than their share or is not out."""
         self.site.books.check()
         self._shares_are_all_there()
-        self._judge()
+        instant = self.court.look().instant
+        self.result |= {"sales": instant.sales, "fees": instant.fees}
+        aave, people = self.market.markets.aave, self.market.people
+        olga = aave.health(people["olga"].address)
+        require("debt and collateral that the borrower leaves", (olga.debt, olga.collateral), (0, 0))
+        left = aave.supplied(self.market.markets.weth, people["lars"].address)
+        require("what the lender leaves behind", left, 0)
+        if self.result["interest"] <= 0:
+            raise UnfairError(f"the lender was paid {self.result['interest']:,} wei of interest")
 
     def _shares_are_all_there(self) -> None:
         """Balances of whoever ever held slETH are its supply."""
@@ -310,50 +435,7 @@ class Stress:
         holders = {log["args"]["to"] for log in logs}
         held = sum(token.functions.balanceOf(each).call() for each in holders)
         supply = int(self.market.view("StakingVault", "supply()"))
-        self._require("slETH of all holders", held, supply)
-
-    def _judge(self) -> None:
-        """Every payment since the last look. A finalisation took what its shares were worth in its block, each request
-        its part of that, rounded down; the instant pool paid what the shares were worth, less its fee.
-        """
-        pool = self.site.pool
-        newest = pool.web3.eth.block_number
-        if newest == self.judged:
-            return
-        since = {"from_block": self.judged + 1, "to_block": newest}
-        queue, vault = pool.contract("WithdrawalQueue"), pool.contract("StakingVault")
-        instant = pool.contract("InstantPool")
-
-        def worth(shares: int, block: int) -> int:
-            return int(vault.functions.convertToAssets(shares).call(block_identifier=block))
-
-        for log in queue.events.Requested().get_logs(**since):
-            self.asked[log["args"]["id"]] = log["args"]["shares"]
-        for log in queue.events.Finalized().get_logs(**since):
-            told = log["args"]
-            most = worth(told["shares"], log["blockNumber"])
-            if not most - 1 <= told["assets"] <= most:
-                raise RefusedError(
-                    f"checkpoint {told['checkpoint']} took {told['assets']}, its shares were worth {most}"
-                )
-            self.paid.append((told["firstId"], told["lastId"], Fraction(told["assets"], told["shares"])))
-        for log in queue.events.Claimed().get_logs(**since):
-            told = log["args"]
-            rate = next(rate for first, last, rate in self.paid if first <= told["id"] <= last)
-            due = int(self.asked[told["id"]] * rate)
-            self._require(f"what request {told['id']} paid", told["assets"], due)
-        for log in instant.events.Sold().get_logs(**since):
-            told = log["args"]
-            due = worth(told["shares"], log["blockNumber"])
-            self._require("what a sale was worth", told["assets"] + told["fee"], due)
-            self.result["sales"] += 1
-            self.result["fees"] += told["fee"]
-        self.judged = newest
-
-    @staticmethod
-    def _require(what: str, have: int, due: int) -> None:
-        if have != due:
-            raise RefusedError(f"{what}: {have:,}, but must be {due:,} ({have - due:+,})")
+        require("slETH of all holders", held, supply)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sluice.demo.stress import RUN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -25,16 +27,18 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
     peg, fee, wait, ether, provider, health = axes
     for name, stress in played.items():
         color = COLORS[name]
-        days = [day for day in stress.days if day.day >= stress.began]
+        days = [day for day in stress.days if day.day == stress.began] + stress.run
         at = [day.day - stress.began for day in days]
-        peg.plot(at, [day.peg for day in days], color=color, label=name)
+        peg.plot(at, [day.low for day in days], color=color, label=f"at worst, {name}")
+        peg.plot(at, [day.peg for day in days], color=color, linestyle=":", label=f"after the arbitrageur, {name}")
         fee.plot(at, [None if day.surcharge is None else 100 * day.surcharge for day in days], color=color, marker=".")
         wait.plot(at, [day.oldest for day in days], color=color)
         ether.plot(at, [day.waiting / ETHER for day in days], color=color, label=f"open requests, {name}")
         ether.plot(at, [day.buffer / ETHER for day in days], color=color, linestyle=":", label=f"buffer, {name}")
         provider.plot(at, [100 * (day.provider - 1) for day in days], color=color, label=f"instant pool, {name}")
         provider.plot(at, [100 * (day.holder - 1) for day in days], color=color, linestyle=":", label=f"slETH, {name}")
-        health.plot(at, [day.health for day in days], color=color)
+        until = [day for day in days if day.day <= stress.began + RUN]  # then she repays
+        health.plot(at[: len(until)], [day.health for day in until], color=color)
     for axis, label in zip(
         axes,
         (
@@ -43,13 +47,13 @@ def draw(played: Mapping[str, Stress], folder: Path) -> list[Path]:
             "first in the queue\nhas waited, days",
             "ether",
             "worth since the run\nbegan, %",
-            "health of the\nborrower on Aave",
+            "health of the borrower\non Aave, until she repays",
         ),
         strict=True,
     ):
         axis.set_ylabel(label)
         axis.ticklabel_format(axis="y", useOffset=False)
-        axis.axvspan(0, 7, color="#f1f3f5")
+        axis.axvspan(0, RUN, color="#f1f3f5")
         axis.grid(alpha=0.25)
     for axis in (peg, ether, provider):
         axis.legend(fontsize=8)

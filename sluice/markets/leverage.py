@@ -1,14 +1,18 @@
-"""Stake, supply to Aave, borrow, stake again: more slETH than one has ether for, and what can go wrong with it."""
+"""Stake, supply to Aave, borrow, stake again: more slETH than one has ether for, and what can go wrong with it.
+
+Back by the queue, step by step: take out what health allows, hand it in, repay with what the queue pays.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING
 
 from sluice.client import format_ether
 from sluice.markets.aave import BPS
-from sluice.markets.contracts import MarketError
+from sluice.markets.contracts import MOST, MarketError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
 
 MARGIN = 10**6
 """One part in so many: interest of a minute at 50% a year."""
+CUSHION = Fraction(105, 100)
+"""Health that is left when collateral is taken out: the rate may fall by 4.7% while the queue is waited for."""
+STEP = 20
+"""A request is made for one part in so many of what is still needed, or more."""
+SPARE = 1_000
+"""One part in so many of the debt is handed in beyond it, for the interest of the wait."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,91 @@ def run_loop(
             health = aave.health(sender.address)
             on_turn(Turn(amount, health.collateral, health.debt, health.factor), gas)
     return total
+
+
+@dataclass(frozen=True)
+class Unwound:
+    """What one step did, and what is left; wei of ether, shares where it says so."""
+
+    claimed: int
+    repaid: int
+    requested: int
+    """Shares that were taken out and handed in."""
+    returned: int
+    """Shares that were taken out for their owner: the end."""
+    debt: int
+    waiting: int
+    """Worth of open requests of the owner, which will repay."""
+
+    @property
+    def done(self) -> bool:
+        return self.debt == 0
+
+
+def unwind(markets: Markets, sender: Sender, own: int = 0) -> Unwound:
+    """As far as it goes now: claim what the queue has paid, repay with it (and with wrapped ether in hand, and ``own``
+    ether), hand in as much more as the debt needs and health allows; without debt, take all slETH out.
+
+    Run again when the queue has paid. It looks at what is there alone, so it can be stopped and run at any time.
+    """
+    aave, queue, owner = markets.aave, markets.queue, sender.address
+    claimed = _claim_ready(markets, sender)
+    repaid = _repay(markets, sender, claimed + own)
+    last, finalized = int(queue.read("lastRequestId")), int(queue.read("lastFinalizedId"))
+    waiting = sum(queue.read("getRequest", each)[3] for each in queue.read("requestsOf", owner, finalized + 1, last))
+    health = aave.health(owner)
+    requested = returned = 0
+    if not health.debt:
+        if returned := aave.supplied(markets.sleth, owner):
+            aave.withdraw(sender, markets.sleth)
+    elif requested := _shares_to_request(markets, health, waiting):
+        aave.withdraw(sender, markets.sleth, requested)
+        queue.send(sender, "request(uint256,address)", requested, owner)
+        waiting += int(markets.vault.read("convertToAssets", requested))
+    if health.debt and not (claimed or repaid or waiting):
+        raise MarketError(
+            f"At a health of {float(health.factor or 0):.4f} no slETH can be taken out: repay some of the "
+            f"{format_ether(health.debt)} ether of debt with your own (`--with`)."
+        )
+    return Unwound(claimed, repaid, requested, returned, health.debt, waiting)
+
+
+def _claim_ready(markets: Markets, sender: Sender) -> int:
+    """All requests of the sender that were paid; wei."""
+    queue, total = markets.queue, 0
+    for request in queue.read("requestsOf", sender.address, 1, int(queue.read("lastFinalizedId"))):
+        total += int(queue.read("getRequest", request)[3])
+        queue.send(sender, "claim(uint256)", request)
+    return total
+
+
+def _repay(markets: Markets, sender: Sender, ether: int) -> int:
+    """With up to ``ether`` and wrapped ether in hand; wei."""
+    aave, weth, owner = markets.aave, markets.weth, sender.address
+    debt = aave.debt(weth, owner)
+    if not debt:
+        return 0
+    enough = debt + debt // MARGIN + 1  # with the interest until it is mined
+    if (wrapping := min(ether, enough - markets.chain.balance(weth, owner))) > 0:
+        markets.wrap(sender, wrapping)
+    held = markets.chain.balance(weth, owner)
+    if not held:
+        return 0
+    aave.repay(sender, weth, MOST if held >= enough else held)
+    return held - markets.chain.balance(weth, owner)
+
+
+def _shares_to_request(markets: Markets, health: Health, waiting: int) -> int:
+    """What the debt still needs, as far as health allows; 0 where that is less than the queue takes."""
+    wanted = health.debt + health.debt // SPARE + 1 - waiting
+    free = health.collateral - ceil(health.debt * BPS * CUSHION / health.threshold)
+    if waiting >= health.debt + health.debt // (2 * SPARE) or free <= 0:
+        return 0
+    needed, most = (int(markets.vault.read("convertToShares", each)) for each in (wanted, free))
+    least = int(markets.queue.read("MIN_REQUEST"))
+    shares = min(max(needed, least), most)
+    # what the rate frees day by day is not worth a request while others wait
+    return shares if shares >= (max(least, needed // STEP) if waiting else least) else 0
 
 
 def _percent(part: Fraction) -> str:

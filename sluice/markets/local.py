@@ -110,6 +110,10 @@ class Markets:
         """Ether per slETH, 1e18 = 1."""
         return int(self.vault.read("rate"))
 
+    @property
+    def queue(self) -> Contract:
+        return self.chain.own("WithdrawalQueue", self.chain.token(self.sleth).read("QUEUE"))
+
     def stake(self, sender: Sender, assets: int) -> tuple[int, Receipt]:
         return stake_in(self.vault, self.sleth, sender, assets)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -171,6 +172,18 @@ class Pool:
         )
         return self._ordered(int.from_bytes(found[:32], "big"), int.from_bytes(found[32:64], "big"))
 
+    def principal(self, position: int) -> tuple[int, int]:
+        """slETH and wrapped ether that its liquidity is now, by the formula for a range, rounded down; no fees."""
+        found = self.uniswap.positions.read("positions", position)
+        first, second = amounts_in_range(int(found[7]), found[5], found[6], int(self.contract.read("slot0")[0]))
+        return self._ordered(first, second)
+
+    def fees_taken(self, first_block: int) -> tuple[int, int]:
+        """slETH and wrapped ether that all swaps since have paid to providers, each swap's rounded down, wei."""
+        swaps = self.contract.events("Swap", first_block=first_block)
+        first, second = (sum(max(0, swap[f"amount{i}"]) * self.fee // 10**6 for swap in swaps) for i in (0, 1))
+        return self._ordered(first, second)
+
     # --- Acting ---
 
     def provide(self, sender: Sender, sleth: int, weth: int, low: Fraction, high: Fraction) -> Position:
@@ -275,3 +288,13 @@ class Pool:
 def sqrt_price(price: Fraction) -> int:
     """Square root of the second token per first one as Uniswap writes it, in 2**-96, rounded down."""
     return math.isqrt(price.numerator * _Q96 * _Q96 // price.denominator)
+
+
+def amounts_in_range(liquidity: int, lower: int, upper: int, root: int) -> tuple[int, int]:
+    """First and second token of `liquidity` between two ticks where the price's square root is `root` (in 2**-96)."""
+    with localcontext(prec=60):
+        low, high = (Decimal("1.0001") ** (Decimal(tick) / 2) * _Q96 for tick in (lower, upper))
+        here = min(max(Decimal(root), low), high)
+        first = liquidity * _Q96 * (high - here) / (high * here)
+        second = liquidity * (here - low) / _Q96
+        return int(first), int(second)

@@ -18,6 +18,7 @@ from sluice.markets.contracts import Chain
 from sluice.markets.local import Markets, record_path
 from tests.helpers import ETHER
 from tests.protocol import ROOT, Protocol, artifacts_of
+from tests.queueing import settle
 from tests.shell import Shell, shell_of
 
 
@@ -70,6 +71,65 @@ def test_markets_are_put_up_once_and_used_by_both(shell: Shell, protocol: Protoc
     output = shell.ok(loop.cli, "1", "--turns", "1", "--target-ltv", "60", "--yes")
     assert "not on this chain yet" not in output
     assert markets.aave.health(who.address).debt == pytest.approx(int(22.9 * 0.6 * ETHER), abs=10**12)
+
+
+def test_leverage_is_unwound_through_the_queue(shell: Shell, protocol: Protocol) -> None:
+    """Each run does what can be done; run again before the queue has paid, it does nothing."""
+    who = protocol.actors.staker
+    shell.ok(loop.cli, "10", "--turns", "2", "--target-ltv", "70", "--yes")
+    markets, steps = markets_of(shell, protocol), 0
+    height = ape.chain.blocks.height
+    code, output = shell.run(loop.cli, "--unwind")
+    assert code == 1
+    assert re.search(r"has 21\.(900000|899999) ether of slETH on Aave and owes 11\.9000\d\d\.", output), output
+    assert "Aborted!" in output
+    assert ape.chain.blocks.height == height
+    while markets.aave.health(who.address).debt:
+        steps += 1
+        output = shell.ok(loop.cli, "--unwind", "--yes")
+        assert markets.aave.health(who.address).debt == 0 or "run this again when they are paid" in output
+        assert (factor := markets.aave.health(who.address).factor) is None or factor >= Fraction(1049, 1000)
+        height = ape.chain.blocks.height
+        if markets.aave.health(who.address).debt:
+            assert "Claimed 0.000000 ether, repaid 0.000000." in shell.ok(loop.cli, "--unwind", "--yes")
+            assert ape.chain.blocks.height == height, "nothing to do"
+            settle(protocol)
+    assert steps == 3, "6 of 11.9 ether first, the other 6 with a better health, then all is repaid"
+    assert "Took out the last " in output
+    assert "Done." in output
+    assert markets.aave.supplied(markets.sleth, who.address) == 0
+    left = markets.chain.balance(markets.sleth, who.address) * markets.rate // ETHER
+    assert left == pytest.approx(10 * ETHER, rel=0.002), "her own, less what was handed in beyond the debt"
+    assert "nothing to unwind" in shell.ok(loop.cli, "--unwind", "--yes")
+
+
+def test_unwind_uses_own_ether_where_nothing_can_be_taken_out(
+    shell: Shell, put_up: Markets, protocol: Protocol
+) -> None:
+    lender = sender_of(protocol.actors.other)
+    put_up.wrap(lender, 50 * ETHER)
+    put_up.aave.supply(lender, put_up.weth, 50 * ETHER)
+    shell.ok(loop.cli, "10", "--turns", "12", "--target-ltv", "74.5", "--yes")
+    said = shell.refused(loop.cli, "--unwind", "--yes")
+    assert "no slETH can be taken out: repay some of the" in said
+    assert "`--with`" in said
+    assert "repaid 5.000000." in shell.ok(loop.cli, "--unwind", "--with", "5", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Give either ETHER to stake or --unwind."),
+        (["1", "--unwind"], "Give either ETHER to stake or --unwind."),
+        (["1", "--with", "1"], "--with goes with --unwind."),
+        (["--unwind", "--yes"], "records no markets of this deployment: `ape run loop ETHER` puts them up."),
+        (["--unwind", "--with", "much", "--yes"], "--with 'much' is not a number, for example 1.5"),
+    ],
+)
+def test_unwind_says_what_is_wrong(shell: Shell, words: list[str], message: str) -> None:
+    code, output = shell.run(loop.cli, *words)
+    assert code != 0
+    assert message in " ".join(output.split())
 
 
 def test_nothing_is_sent_without_a_yes(shell: Shell, protocol: Protocol) -> None:
