@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 
 from scripts._markets import chain_of
-from scripts._session import PATIENCE, ApeSender, common_options, console, explained, open_session
+from scripts._session import PATIENCE, ApeSender, NodeCommand, common_options, console, explained, open_session
 from sluice.client import ActionError, format_ether
 from sluice.markets.farming import WETH, Farm, Stream, Token
 from sluice.units import SECONDS_PER_DAY, when
@@ -216,7 +216,7 @@ ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
 }
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Stake for rewards; add rewards for others.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Stake for rewards; add rewards for others.")
 @ape_cli_context()
 @click.argument("action", type=click.Choice(list(ACTIONS)), default="list")
 @click.argument("amount", required=False)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from eth_utils.address import to_checksum_address
 
 from scripts._markets import chain_of
-from scripts._session import PATIENCE, Session, common_options, console, explained, open_session
+from scripts._session import PATIENCE, NodeCommand, Session, common_options, console, explained, open_session
 from sluice.client import ActionError, Request, format_ether, parse_ether
 from sluice.markets.instant import Instant, Sale, paid_by_queue_from
 from sluice.units import when
@@ -134,7 +134,7 @@ def sell_request(
     )
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Sell slETH to the instant pool: leave now.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Sell slETH to the instant pool: leave now.")
 @ape_cli_context()
 @click.argument("sleth", required=False)
 @click.option("--request", "number", type=click.IntRange(min=1), help="Sell this request in place of slETH.")

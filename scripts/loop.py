@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._markets import find_markets, open_markets
-from scripts._session import common_options, console, explained, open_session
+from scripts._session import NodeCommand, common_options, console, explained, open_session
 from sluice.client import format_ether, parse_ether
 from sluice.markets.contracts import MarketError
 from sluice.markets.leverage import (
@@ -52,7 +52,7 @@ def table_of(turns: list[Turn]) -> Table:
     return table
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Leverage slETH on Aave (local chains).")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Leverage slETH on Aave (local chains).")
 @ape_cli_context()
 @click.argument("ether", required=False)
 @click.option(

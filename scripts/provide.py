@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._markets import chain_of, open_markets
-from scripts._session import PATIENCE, Session, common_options, console, explained, open_session
+from scripts._session import PATIENCE, NodeCommand, Session, common_options, console, explained, open_session
 from sluice.client import ActionError, format_ether, parse_ether
 from sluice.markets.instant import Addition, Instant
 from sluice.markets.local import stake_in
@@ -209,7 +209,7 @@ def to_uniswap(provider: ProviderAPI, session: Session, ether: str, width: float
     console.print(f"The pool holds {' slETH and '.join(format_ether(each) for each in pool.reserves())} wrapped ether.")
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Provide ether and slETH, and take them out.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Provide ether and slETH, and take them out.")
 @ape_cli_context()
 @click.argument("ether", required=False)
 @click.option(
