@@ -178,6 +178,10 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def transactions(count: int) -> str:
+    return f"{count} transaction{'' if count == 1 else 's'}"
+
+
 @cache
 def compiled() -> dict[str, Artifact]:
     """The project's contracts; ape compiles what has changed, once a process."""

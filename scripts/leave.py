@@ -72,7 +72,9 @@ def sell(session: Session, instant: Instant, sleth: str, at_least: str | None, *
     sender, owner = session.sender, session.sender.address
     held = instant.chain.balance(instant.sleth, owner)
     shares = held if sleth == "all" else parse_ether(sleth, "SLETH")
-    if not shares or shares > held:
+    if not held:
+        raise ActionError(f"{owner} holds no slETH: `ape run stake` first.")
+    if shares > held:
         raise ActionError(f"{owner} holds {format_ether(held)} slETH: sell that much or less.")
     worth = instant.worth(shares)
     require_ether(instant, worth, "The rest can wait in the queue: `ape run request`.")
@@ -166,6 +168,8 @@ def cli(
 
     The price is the core rate less a fee that grows as the pool's ether runs out. The queue has no fee and takes time.
     slETH is sold with a signed permit where the account can sign one, else it is approved first.
+
+    On a local chain the account is TEST::7 where none is given.
     """
     with explained():
         if (sleth is None) == (number is None):
