@@ -332,8 +332,8 @@ def cli(
     """Earn rewards that others stream to stakes, by share and by time.
 
     list shows the streams; stake and choose have a stake count for them, claim pays what it has earned. exit takes all
-    out and claims; with AMOUNT it takes out a part, leaves the streams chosen and claims nothing. Anybody can add a stream
-    of any token, and reclaim what nobody could earn when it is over.
+    out and claims; with AMOUNT it takes out a part, leaves the streams chosen and claims nothing. Anybody can add a
+    stream of any token, and reclaim what nobody could earn when it is over.
 
     Tokens other than slETH, WETH and slLP are shown by their address: anybody can name a token anything.
 

@@ -166,9 +166,7 @@ def cli(
         except (KeyboardInterrupt, ActionError, DeploymentError):
             tell_stopped(markets, owner, told)
             raise
-    console.print(
-        f"{gas:,} gas. The way out is `ape run loop --unwind`: it takes slETH out and repays as the queue pays, in steps."
-    )
+    console.print(f"{gas:,} gas. The way out is `ape run loop --unwind`: it repays as the queue pays, in steps.")
 
 
 def position_of(markets: Markets, owner: str) -> str:
@@ -188,8 +186,8 @@ def tell_stopped(markets: Markets, owner: str, told: Told) -> None:
         style="yellow",
     )
     console.print(
-        "`ape run loop ETHER` adds to the position, and stakes wrapped ether that was borrowed; what was unwrapped is "
-        "ether of the account: count it in ETHER. slETH in hand is not touched. `ape run loop --unwind` is the way out."
+        "`ape run loop ETHER` adds to the position, and stakes wrapped ether that was borrowed. What was unwrapped is "
+        "ether of the account: count it in ETHER. slETH in hand stays there. `ape run loop --unwind` is the way out."
     )
 
 

@@ -78,12 +78,12 @@ def fall_to_liquidation(factor: Fraction) -> Fraction:
 
 
 def left_over(markets: Markets, owner: str) -> int:
-    """Wrapped ether in hand that was borrowed, as far as can be known: a run was stopped before it was unwrapped. Wei."""
+    """Wrapped ether in hand, at most as much as is owed: a run was stopped after it borrowed. Wei."""
     return min(markets.chain.balance(markets.weth, owner), markets.aave.debt(markets.weth, owner))
 
 
 def check_loop(markets: Markets, sender: Sender, plan: list[Turn], target: Fraction, left: int = 0) -> None:
-    """Everything that would stop it half way, before anything is sent. ``left``: of the first stake, what is wrapped."""
+    """Everything that would stop it half way, before anything is sent. ``left`` of the first stake is wrapped ether."""
     ltv = int(markets.aave.data.read("getReserveConfigurationData", markets.sleth)[1])
     if target * BPS > ltv:
         raise MarketError(f"Aave lends up to {_percent(Fraction(ltv, BPS))} on slETH, less than {_percent(target)}.")
