@@ -151,8 +151,8 @@ def cli(
             console.print(f"A position of {position_of(markets, owner)} exists; this adds to it.")
         if left:
             console.print(
-                f"{format_ether(left)} wrapped ether is in hand, as a run leaves it that was stopped after it borrowed: "
-                "it is unwrapped and staked with ETHER."
+                f"{format_ether(left)} wrapped ether is in hand, as a run leaves it that was stopped after borrowing: it "
+                "is unwrapped and staked with ETHER."
             )
         console.print(f"Leverage for {owner}, ether", style="bold")
         console.print(table_of(plan))
@@ -166,7 +166,7 @@ def cli(
         except (KeyboardInterrupt, ActionError, DeploymentError):
             tell_stopped(markets, owner, told)
             raise
-    console.print(f"{gas:,} gas. The way out is `ape run loop --unwind`: it repays as the queue pays, in steps.")
+    console.print(f"{gas:,} gas. The way out is `ape run loop --unwind`: it repays as the queue pays.")
 
 
 def position_of(markets: Markets, owner: str) -> str:
