@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -160,6 +161,16 @@ def explained() -> Iterator[None]:
         yield
     except (ActionError, DeploymentError, SystemContractError) as error:
         raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt here, for who has something to say then. ape would end the process at once."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._markets import find_markets, open_markets
-from scripts._session import NodeCommand, common_options, console, explained, open_session
+from scripts._session import NodeCommand, common_options, console, explained, interruptible, open_session
 from sluice.client import ActionError, format_ether, parse_ether
 from sluice.deploy.errors import DeploymentError
 from sluice.markets.contracts import MarketError
@@ -151,8 +151,8 @@ def cli(
             console.print(f"A position of {position_of(markets, owner)} exists; this adds to it.")
         if left:
             console.print(
-                f"{format_ether(left)} wrapped ether is in hand, as a run leaves it that was stopped after borrowing: it "
-                "is unwrapped and staked with ETHER."
+                f"{format_ether(left)} wrapped ether is in hand, as a run that was stopped after borrowing leaves it: "
+                "it is unwrapped and staked with ETHER."
             )
         console.print(f"Leverage for {owner}, ether", style="bold")
         console.print(table_of(plan))
@@ -161,11 +161,12 @@ def cli(
         if not yes:
             click.confirm(f"Send about {4 * turns + 3} transactions?", abort=True)
         told = Told(plan)
-        try:
-            gas = run_loop(markets, session.sender, amount, turns, target, told)
-        except (KeyboardInterrupt, ActionError, DeploymentError):
-            tell_stopped(markets, owner, told)
-            raise
+        with interruptible():
+            try:
+                gas = run_loop(markets, session.sender, amount, turns, target, told)
+            except (KeyboardInterrupt, ActionError, DeploymentError):
+                tell_stopped(markets, owner, told)
+                raise
     console.print(f"{gas:,} gas. The way out is `ape run loop --unwind`: it repays as the queue pays.")
 
 

@@ -78,8 +78,9 @@ def fall_to_liquidation(factor: Fraction) -> Fraction:
 
 
 def left_over(markets: Markets, owner: str) -> int:
-    """Wrapped ether in hand, at most as much as is owed: a run was stopped after it borrowed. Wei."""
-    return min(markets.chain.balance(markets.weth, owner), markets.aave.debt(markets.weth, owner))
+    """Wrapped ether in hand, at most what is owed: a run was stopped after it borrowed. Wei; 0 where no stake is so small."""
+    left = min(markets.chain.balance(markets.weth, owner), markets.aave.debt(markets.weth, owner))
+    return left if left >= int(markets.vault.read("MIN_STAKE")) else 0
 
 
 def check_loop(markets: Markets, sender: Sender, plan: list[Turn], target: Fraction, left: int = 0) -> None:

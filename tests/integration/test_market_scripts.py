@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sluice.client import format_ether
 from sluice.deploy.chain import NodeSender, Web3Reader
 from sluice.markets.contracts import Chain
 from sluice.markets.local import Markets, record_path
+from sluice.markets.uniswap import Pool
 from tests.helpers import ETHER
 from tests.protocol import ROOT, Protocol, artifacts_of
 from tests.queueing import settle
@@ -197,7 +199,7 @@ def test_interrupted_loop_says_what_is_there_and_goes_on(
     put_up.wrap(lender, 50 * ETHER)
     put_up.aave.supply(lender, put_up.weth, 50 * ETHER)
     with monkeypatch.context() as patch:
-        patch.setattr(Markets, "unwrap", interrupted)
+        patch.setattr(Markets, "unwrap", lambda *_: signal.raise_signal(signal.SIGINT))  # Ctrl-C
         code, output = shell.run(loop.cli, "10", "--turns", "2", "--yes")
     assert code == 1
     assert "Stopped after 1 of 3 stakes. On Aave: " in output
@@ -216,7 +218,7 @@ def test_interrupted_position_is_not_paid_for_twice(
 ) -> None:
     who = protocol.actors.staker
     with monkeypatch.context() as patch:
-        patch.setattr(type(put_up.pool), "provide", interrupted)
+        patch.setattr(Pool, "provide", interrupted)
         shell.run(provide.cli, "20", "--to", "uniswap", "--yes")
     held = put_up.chain.balance(put_up.sleth, who.address), put_up.chain.balance(put_up.weth, who.address)
     assert sum(held) == pytest.approx(20 * ETHER, rel=1e-6)

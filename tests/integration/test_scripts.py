@@ -202,7 +202,10 @@ def test_ape_finds_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves out, with a line in the log, what it cannot load in its own way."""
     monkeypatch.chdir(ROOT)
     there = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
-    assert set(ScriptCommand().commands) == there >= {"deploy", "farm", "leave", "loop", "provide", "stake"}
+    commands = ScriptCommand().commands
+    assert set(commands) == there >= {"deploy", "farm", "leave", "loop", "provide", "stake"}
+    other = {name for name, each in commands.items() if not isinstance(each, NodeCommand)}
+    assert other == {"demo", "stress"}, "these start their own nodes"
 
 
 @pytest.mark.parametrize("command", [deploy.cli, stake.cli])
@@ -213,12 +216,6 @@ def test_node_that_is_not_there_is_two_lines(protocol: Protocol, command: click.
     assert "Error: No node to work with: " in result.output
     assert "`make chain`" in result.output
     assert len(result.output.splitlines()) == 2
-
-
-def test_every_script_on_a_node_says_where_there_is_none() -> None:
-    commands = ScriptCommand().commands
-    other = {name for name, each in commands.items() if not isinstance(each, NodeCommand)}
-    assert other == {"demo", "stress"}, "these start their own"
 
 
 # --- Deploy and verify ---
