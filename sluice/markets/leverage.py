@@ -78,7 +78,7 @@ def fall_to_liquidation(factor: Fraction) -> Fraction:
 
 
 def left_over(markets: Markets, owner: str) -> int:
-    """Wrapped ether in hand, at most what is owed: a run was stopped after it borrowed. Wei; 0 if too little to stake."""
+    """Wrapped ether in hand, at most what is owed: a run stopped after it borrowed. Wei; 0 below the least stake."""
     left = min(markets.chain.balance(markets.weth, owner), markets.aave.debt(markets.weth, owner))
     return left if left >= int(markets.vault.read("MIN_STAKE")) else 0
 
