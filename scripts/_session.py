@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import ape
 import click
+from ape.cli import ConnectedProviderCommand
+from ape.exceptions import NetworkError, ProviderError
 from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
+from requests.exceptions import RequestException
 from rich.console import Console
 from web3.exceptions import Web3Exception
 
@@ -40,7 +45,42 @@ GAS_MARGIN = 100_000
 PATIENCE = 30 * 60
 """Seconds in which what was shown has to be mined."""
 
+NEGATIVE = re.compile(r"-[\d.]")
+
 console = Console(soft_wrap=True)
+
+
+class NodeCommand(ConnectedProviderCommand):
+    """A script on a node: where there is none, or another than was meant, one line says what to do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if NEGATIVE.match(error.option_name) is None:
+                raise
+            word = next(each for each in words if each.startswith(error.option_name))
+            raise click.ClickException(f"{word} must be above zero.") from error
+        except NODE_ERRORS as error:
+            raise no_node(error) from error
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except NODE_ERRORS as error:
+            raise no_node(error) from error
+
+
+NODE_ERRORS = (NetworkError, ProviderError, RequestException)
+
+
+def no_node(error: Exception) -> click.ClickException:
+    cause = str(error).strip().splitlines()
+    return click.ClickException(
+        f"No node to work with: {cause[0] if cause else type(error).__name__}\nFor a local chain run `make chain` in "
+        "another terminal and give --network http://127.0.0.1:8545; for another one, the address of its node."
+    )
 
 
 class ApeSender:
@@ -123,6 +163,16 @@ def explained() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt here, for who has something to say then. ape would end the process at once."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--params and --registry of every script."""
     function = click.option(
@@ -137,6 +187,10 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         default=PARAMS / "local.yaml",
         help="Parameter file of the deployment.  [default: deployments/params/local.yaml]",
     )(function)
+
+
+def transactions(count: int) -> str:
+    return f"{count} transaction{'' if count == 1 else 's'}"
 
 
 @cache

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand, ape_cli_context
+from ape.cli import ape_cli_context
 from rich.table import Table
 
 from scripts._consensus import node_of, open_layer, state_path
-from scripts._session import Session, common_options, console, explained, open_session
+from scripts._session import NodeCommand, Session, common_options, console, explained, open_session
 from sluice.chain.passing import active_balance, pay, tips_of
 from sluice.chain.standin import StandIn
 from sluice.chain.state import ConsensusError
@@ -86,7 +86,7 @@ def pubkey_of(layer: StandIn, index: int | None) -> bytes:
     return validators[index].pubkey
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="The consensus side of a local testnet.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="The consensus side of a local testnet.")
 @ape_cli_context()
 @click.argument("action", type=click.Choice(["advance", "deposit", "exit", "slash", "show"]))
 @click.option("--days", type=click.IntRange(1, 365), default=1, show_default=True, help="For advance: frames.")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand
 from eth_account import Account
 from rich.console import Console
 from rich.table import Table
 
+from scripts._session import NodeCommand
 from sluice.chain.node import HttpNode
 from sluice.chain.system_contracts import install_system_contracts
 from sluice.demo.books import Account as Line
@@ -83,7 +83,7 @@ def show_checks(checks: list[Check], console: Console) -> None:
     console.print(table)
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build", help="Folder of the chart."
 )

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._session import (
     ApeSender,
+    NodeCommand,
     choose_account,
     common_options,
     compiled,
@@ -60,7 +61,7 @@ def tell(outcome: Outcome) -> None:
         console.print(f"  {verb} {outcome.step.name}: {outcome.receipt.gas_used:,} gas, {outcome.receipt.tx_hash}")
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Deploy everything, or go on with it.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Deploy everything, or go on with it.")
 @ape_cli_context()
 @account_option(prompt=False)
 @common_options

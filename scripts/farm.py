@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
+from click.core import ParameterSource
 
 from scripts._markets import chain_of
-from scripts._session import PATIENCE, ApeSender, common_options, console, explained, open_session
-from sluice.client import ActionError, format_ether
-from sluice.markets.farming import WETH, Farm, Stream, Token
+from scripts._session import (
+    PATIENCE,
+    ApeSender,
+    NodeCommand,
+    common_options,
+    console,
+    explained,
+    open_session,
+    transactions,
+)
+from sluice.client import NEXT_STEPS, ActionError, format_ether
+from sluice.markets.farming import LP, SLETH, WETH, Farm, Stream, Token
 from sluice.units import SECONDS_PER_DAY, when
 
 if TYPE_CHECKING:
@@ -27,9 +37,21 @@ Examples (with --network http://127.0.0.1:8545):
   ape run farm stake all --token sleth --stream 3
   ape run farm choose --stream 4               # the stake counts for that stream, too
   ape run farm claim
-  ape run farm exit
+  ape run farm exit 2                          # a part; what it has earned stays to be claimed
+  ape run farm exit                            # all, and its rewards
+  ape run farm list --account TEST::8          # as another account sees it
+  ape run farm add 9 --reward 0x... --token sleth --in 60    # of any token, from an hour from now on
+  ape run farm reclaim                         # of your streams that are over, what nobody could earn
 """
 MINUTE = 60
+TAKES = {
+    "token": ("stake", "choose", "exit", "add"),
+    "streams": ("stake", "choose", "claim", "reclaim"),
+    "reward": ("add",),
+    "days": ("add",),
+    "begins": ("add",),
+}
+"""Actions that have a use for an option, by its parameter."""
 
 
 class Wish(NamedTuple):  # ape runs scripts outside of sys.modules, where dataclasses look for their annotations
@@ -58,8 +80,9 @@ def tell(farm: Farm, stream: Stream, now: int, owner: str, chosen: Sequence[int]
     else:
         time = f"until {when(stream.end)}"
     earned = farm.earned(stream.id, owner)
+    pays = f"{stream.reward.show(stream.per_day)} a day" if stream.per_day else stream.reward.show(stream.amount)
     console.print(
-        f"Stream {stream.id}: {stream.reward.show(stream.per_day)} a day for stakes of {stream.stake.label}, {time}; "
+        f"Stream {stream.id}: {pays} for stakes of {stream.stake.label}, {time}; "
         f"{stream.stake.show(stream.eligible)} share it"
         + (f", {float(yearly):,.2%} a year" if yearly is not None and stream.end > now else "")
         + ("; chosen" if stream.id in chosen else "")
@@ -89,21 +112,27 @@ def stake(farm: Farm, sender: ApeSender, wish: Wish) -> None:
     if wish.amount is None:
         raise ActionError("Say how much: `ape run farm stake 5`, or `all`.")
     amount = held if wish.amount == "all" else token.parse(wish.amount, "AMOUNT")
-    if not amount or amount > held:
+    if not held:
+        raise ActionError(f"{owner} holds no {token.label}: {SOURCES.get(token.name or '', '')}see --token.")
+    if amount > held:
         raise ActionError(f"{owner} holds {token.show(held)}: stake that much or less, or see --token.")
     ids = chosen_for(farm, sender, wish)
-    console.print(f"{token.show(amount)} are staked" + (f" and count for stream {listed(ids)}, too." if ids else "."))
+    console.print(f"{token.show(amount)} are staked" + (f" and count for {named(ids)}." if ids else "."))
     if not ids and not farm.chosen(token, owner):
         console.print("No stream that pays slETH, WETH or slLP is for it: it earns nothing yet.", style="yellow")
     wish.confirm("Stake?")
     deadline, permit = sender.next_time() + PATIENCE, None
     # only of the protocol's own tokens is it known what their permits look like
-    if token.name in ("slETH", "slLP") and farm.chain.allowed(token.address, owner, farm.contract.address) < amount:
+    if token.name in (SLETH, LP) and farm.chain.allowed(token.address, owner, farm.contract.address) < amount:
         permit = sender.sign(farm.chain.permit(token.address, owner, farm.contract.address, amount, deadline))
     receipt = farm.stake(sender, token, amount, ids, deadline, permit)
     console.print(
         f"{owner} has staked {token.show(farm.staked(token, owner))} ({receipt.gas_used:,} gas, {receipt.tx_hash})."
     )
+
+
+SOURCES = {LP: "`ape run provide` first, or ", SLETH: "`ape run stake` first, or "}
+"""Where the protocol's own tokens come from."""
 
 
 def chosen_for(farm: Farm, sender: ApeSender, wish: Wish) -> list[int]:
@@ -116,6 +145,8 @@ def chosen_for(farm: Farm, sender: ApeSender, wish: Wish) -> list[int]:
 
 def choose(farm: Farm, sender: ApeSender, wish: Wish) -> None:
     ids = chosen_for(farm, sender, wish)
+    if not ids and wish.streams:
+        raise ActionError(f"{named(list(dict.fromkeys(wish.streams))).capitalize()}: {NEXT_STEPS['StreamEnabled']}")
     if not ids:
         raise ActionError(f"There is no other stream to choose for {wish.token.label}: `ape run farm` lists them.")
     now = sender.next_time()
@@ -123,7 +154,7 @@ def choose(farm: Farm, sender: ApeSender, wish: Wish) -> None:
         tell(farm, farm.stream(each), now, sender.address, ())
     wish.confirm("Choose?")
     receipt = farm.choose(sender, wish.token, ids)
-    console.print(f"The stake counts for stream {listed(ids)} ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+    console.print(f"The stake counts for {named(ids)} ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
 
 
 def claim(farm: Farm, sender: ApeSender, wish: Wish) -> None:
@@ -145,6 +176,9 @@ def leave(farm: Farm, sender: ApeSender, wish: Wish) -> None:
     staked = farm.staked(token, owner)
     if not staked:
         raise ActionError(f"{owner} has staked no {token.label}: see --token.")
+    if wish.amount not in (None, "all") and (amount := token.parse(wish.amount, "AMOUNT")) != staked:
+        leave_in_part(farm, sender, wish, amount, staked)
+        return
     console.print(f"{token.show(staked)} are taken out, and what they have earned is claimed.")
     wish.confirm("Exit?")
     receipt = farm.exit(sender, token)
@@ -152,8 +186,27 @@ def leave(farm: Farm, sender: ApeSender, wish: Wish) -> None:
     console.print(f"{token.show(staked)} came back ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
     for each in farm.contract.events("ClaimFailed", None, owner, first_block=receipt.block):
         console.print(f"Stream {each['id']} could not pay; it is still owed.", style="yellow")
+    tell_unclaimed(farm, owner)
+
+
+def leave_in_part(farm: Farm, sender: ApeSender, wish: Wish, amount: int, staked: int) -> None:
+    owner, token, least = sender.address, wish.token, int(farm.contract.read("MIN_STAKE"))
+    if amount > staked:
+        raise ActionError(f"{owner} has staked {token.show(staked)}: take out that much or less.")
+    if staked - amount < least:
+        raise ActionError(f"Less than {token.show(least)} would be left: take out all, with `ape run farm exit`.")
+    console.print(
+        f"{token.show(amount)} of {token.show(staked)} are taken out. The rest counts for its streams as before."
+    )
+    wish.confirm("Take out?")
+    receipt = farm.unstake(sender, token, amount)
+    console.print(f"{token.show(amount)} came back ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
+    tell_unclaimed(farm, owner)
+
+
+def tell_unclaimed(farm: Farm, owner: str) -> None:
     if earning := farm.earning(owner):
-        console.print(f"Still to claim, of stream {listed(list(earning))}: `ape run farm claim`.")
+        console.print(f"Still to claim, of {named(list(earning))}: `ape run farm claim`.")
 
 
 def told_of_claims(farm: Farm, owner: str, block: int) -> None:
@@ -173,13 +226,16 @@ def add(farm: Farm, sender: ApeSender, wish: Wish) -> None:
             raise ActionError(f"{owner} lacks {reward.show(missing)}.")
         if ether <= missing:
             raise ActionError(f"{owner} holds {format_ether(ether)} ether and would wrap {format_ether(missing)}.")
+    if amount < wish.days:
+        raise ActionError(f"{reward.show(amount)} are too little for {wish.days} days.")
     per_day = reward.show(amount // wish.days)
     console.print(
         f"{reward.show(amount)} for who stakes {token.label}: {per_day} a day for {wish.days} days, from "
         f"{wish.begins} minutes from now on." + (f" {format_ether(missing)} ether are wrapped." if missing else "")
     )
     console.print("It cannot be taken back, but for the part of times in which nobody has chosen it.")
-    wish.confirm("Send up to 3 transactions?")
+    approval = farm.chain.allowed(reward.address, owner, farm.contract.address) < amount
+    wish.confirm(f"Send {transactions(1 + approval + bool(missing))}?")
     if missing:
         farm.weth.send(sender, "deposit", value=missing)
     start = sender.next_time() + wish.begins * MINUTE
@@ -201,8 +257,20 @@ def reclaim(farm: Farm, sender: ApeSender, wish: Wish) -> None:
         console.print(f"Stream {each} is settled ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
 
 
-def listed(ids: Sequence[int]) -> str:
-    return ", ".join(str(each) for each in ids)
+def named(ids: Sequence[int]) -> str:
+    """`stream 1`, or `streams 6, 5 and 4`."""
+    *first, last = (str(each) for each in ids)
+    return f"streams {', '.join(first)} and {last}" if first else f"stream {last}"
+
+
+def refuse_others(action: str, context: click.Context) -> None:
+    """Options that were typed and that the action would not look at."""
+    for option in context.command.params:
+        actions = TAKES.get(option.name or "")
+        if actions is None or action in actions:
+            continue
+        if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+            raise ActionError(f"{option.opts[0]} is not of {action}, but of {', '.join(actions)}.")
 
 
 ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
@@ -216,7 +284,7 @@ ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
 }
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Stake for rewards; add rewards for others.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Stake for rewards; add rewards for others.")
 @ape_cli_context()
 @click.argument("action", type=click.Choice(list(ACTIONS)), default="list")
 @click.argument("amount", required=False)
@@ -241,7 +309,7 @@ ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
     type=click.IntRange(1, 525_600),
     default=10,
     show_default=True,
-    help="For add: minutes.",
+    help="For add: minutes from now until it starts.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
 @account_option(prompt=False)
@@ -263,14 +331,18 @@ def cli(
 ) -> None:
     """Earn rewards that others stream to stakes, by share and by time.
 
-    list shows the streams; stake and choose have a stake count for them, claim pays what it has earned, exit takes all
-    out. Anybody can add a stream of any token, and reclaim what nobody could earn when it is over.
+    list shows the streams; stake and choose have a stake count for them, claim pays what it has earned. exit takes all
+    out and claims; with AMOUNT it takes out a part, leaves the streams chosen and claims nothing. Anybody can add a
+    stream of any token, and reclaim what nobody could earn when it is over.
 
     Tokens other than slETH, WETH and slLP are shown by their address: anybody can name a token anything.
+
+    On a local chain the account is TEST::7 where none is given.
     """
     with explained():
-        if amount is not None and action not in ("stake", "add"):
+        if amount is not None and action not in ("stake", "add", "exit"):
             raise ActionError(f"{action} takes no amount.")
+        refuse_others(action, click.get_current_context())
         session = open_session(provider, params_path, registry, account, index=7)
         farm = Farm.at(chain_of(session), session.registry)
         wish = Wish(amount, farm.token(token), streams, farm.token(reward), days, begins, yes)

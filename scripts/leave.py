@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from eth_utils.address import to_checksum_address
 
 from scripts._markets import chain_of
-from scripts._session import PATIENCE, Session, common_options, console, explained, open_session
+from scripts._session import PATIENCE, NodeCommand, Session, common_options, console, explained, open_session
 from sluice.client import ActionError, Request, format_ether, parse_ether
 from sluice.markets.instant import Instant, Sale, paid_by_queue_from
 from sluice.units import when
@@ -72,7 +72,9 @@ def sell(session: Session, instant: Instant, sleth: str, at_least: str | None, *
     sender, owner = session.sender, session.sender.address
     held = instant.chain.balance(instant.sleth, owner)
     shares = held if sleth == "all" else parse_ether(sleth, "SLETH")
-    if not shares or shares > held:
+    if not held:
+        raise ActionError(f"{owner} holds no slETH: `ape run stake` first.")
+    if shares > held:
         raise ActionError(f"{owner} holds {format_ether(held)} slETH: sell that much or less.")
     worth = instant.worth(shares)
     require_ether(instant, worth, "The rest can wait in the queue: `ape run request`.")
@@ -134,7 +136,7 @@ def sell_request(
     )
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Sell slETH to the instant pool: leave now.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Sell slETH to the instant pool: leave now.")
 @ape_cli_context()
 @click.argument("sleth", required=False)
 @click.option("--request", "number", type=click.IntRange(min=1), help="Sell this request in place of slETH.")
@@ -166,6 +168,8 @@ def cli(
 
     The price is the core rate less a fee that grows as the pool's ether runs out. The queue has no fee and takes time.
     slETH is sold with a signed permit where the account can sign one, else it is approved first.
+
+    On a local chain the account is TEST::7 where none is given.
     """
     with explained():
         if (sleth is None) == (number is None):

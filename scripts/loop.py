@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._markets import find_markets, open_markets
-from scripts._session import common_options, console, explained, open_session
-from sluice.client import format_ether, parse_ether
+from scripts._session import NodeCommand, common_options, console, explained, interruptible, open_session
+from sluice.client import ActionError, format_ether, parse_ether
+from sluice.deploy.errors import DeploymentError
 from sluice.markets.contracts import MarketError
 from sluice.markets.leverage import (
     Turn,
     check_loop,
     fall_to_liquidation,
+    left_over,
     net_yield,
     plan_loop,
     run_loop,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from ape.api import AccountAPI, ProviderAPI
 
     from scripts._session import Session
+    from sluice.markets.local import Markets
 
 EPILOG = """
 \b
@@ -38,21 +42,45 @@ Examples:
 """
 
 
+COLUMNS = ("turn", "staked", "collateral", "debt", "leverage", "health")
+
+
+def cells(number: int, turn: Turn) -> list[str]:
+    return [
+        str(number),
+        format_ether(turn.staked),
+        format_ether(turn.collateral),
+        format_ether(turn.debt),
+        f"{float(turn.leverage):.3f}",
+        "-" if turn.factor is None else f"{float(turn.factor):.4f}",
+    ]
+
+
 def table_of(turns: list[Turn]) -> Table:
-    table = Table("turn", "staked", "collateral", "debt", "leverage", "health", box=None, pad_edge=False)
+    table = Table(*COLUMNS, box=None, pad_edge=False)
     for number, turn in enumerate(turns):
-        table.add_row(
-            str(number),
-            format_ether(turn.staked),
-            format_ether(turn.collateral),
-            format_ether(turn.debt),
-            f"{float(turn.leverage):.3f}",
-            "-" if turn.factor is None else f"{float(turn.factor):.4f}",
-        )
+        table.add_row(*cells(number, turn))
     return table
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Leverage slETH on Aave (local chains).")
+class Told:
+    """Each turn as it happens, in columns as wide as those of the plan."""
+
+    def __init__(self, plan: list[Turn]) -> None:
+        planned = [list(COLUMNS), *(cells(number, turn) for number, turn in enumerate(plan))]
+        self._widths = [max(map(len, column)) for column in zip(*planned, strict=True)]
+        self.planned, self.turns = len(plan), 0
+        self._tell(list(COLUMNS))
+
+    def __call__(self, turn: Turn, gas: int) -> None:
+        self._tell([*cells(self.turns, turn), f"{gas:,} gas"])
+        self.turns += 1
+
+    def _tell(self, words: list[str]) -> None:
+        console.print("  ".join(word.ljust(width) for word, width in zip_longest(words, self._widths, fillvalue=0)))
+
+
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Leverage slETH on Aave (local chains).")
 @ape_cli_context()
 @click.argument("ether", required=False)
 @click.option(
@@ -68,7 +96,7 @@ def table_of(turns: list[Turn]) -> Table:
     type=click.FloatRange(1, 99),
     default=70,
     show_default=True,
-    help="Percent of the collateral to borrow up to.",
+    help="Percent of the collateral to borrow up to; Aave lends at most 74.5% on slETH.",
 )
 @click.option(
     "--staking-yield",
@@ -100,6 +128,8 @@ def cli(
     may liquidate it. Markets that are not on the local chain yet are put there first.
 
     --unwind goes back: each run does what can be done now, and says what it waits for.
+
+    On a local chain the account is TEST::7 where none is given.
     """
     if unwinding == (ether is not None):
         raise click.UsageError("Give either ETHER to stake or --unwind.")
@@ -114,19 +144,52 @@ def cli(
         markets = open_markets(provider, session, yes=yes)
         aave, owner = markets.aave, session.sender.address
         threshold = int(aave.data.read("getReserveConfigurationData", markets.sleth)[2])
-        plan = plan_loop(amount, turns, target, threshold, aave.health(owner))
-        check_loop(markets, session.sender, plan, target)
+        start, left = aave.health(owner), left_over(markets, owner)
+        plan = plan_loop(amount + left, turns, target, threshold, start)
+        check_loop(markets, session.sender, plan, target, left)
+        if start.collateral:
+            console.print(f"A position of {position_of(markets, owner)} exists; this adds to it.")
+        if left:
+            console.print(
+                f"{format_ether(left)} wrapped ether is in hand, as a run that was stopped after borrowing leaves it: "
+                "it is unwrapped and staked with ETHER."
+            )
         console.print(f"Leverage for {owner}, ether", style="bold")
         console.print(table_of(plan))
         borrowing = aave.interest(markets.weth, sum(turn.staked for turn in plan[1:]))[1]
         tell_prospects(plan[-1], Fraction(str(staking_yield)) / 100, borrowing)
         if not yes:
             click.confirm(f"Send about {4 * turns + 3} transactions?", abort=True)
-        done: list[Turn] = []
-        gas = run_loop(markets, session.sender, amount, turns, target, lambda turn, _: done.append(turn))
-    console.print("Done", style="bold")
-    console.print(table_of(done))
-    console.print(f"{gas:,} gas. It can be undone only as ether comes back: `ape run loop --unwind`.")
+        told = Told(plan)
+        with interruptible():
+            try:
+                gas = run_loop(markets, session.sender, amount, turns, target, told)
+            except (KeyboardInterrupt, ActionError, DeploymentError):
+                tell_stopped(markets, owner, told)
+                raise
+    console.print(f"{gas:,} gas. The way out is `ape run loop --unwind`: it repays as the queue pays.")
+
+
+def position_of(markets: Markets, owner: str) -> str:
+    supplied, health = markets.aave.supplied(markets.sleth, owner), markets.aave.health(owner)
+    return (
+        f"{format_ether(supplied)} slETH, worth {format_ether(health.collateral)} ether, with a debt of "
+        f"{format_ether(health.debt)} ether"
+    )
+
+
+def tell_stopped(markets: Markets, owner: str, told: Told) -> None:
+    """What an interruption leaves, and what can be done with it."""
+    weth, sleth = (markets.chain.balance(token, owner) for token in (markets.weth, markets.sleth))
+    console.print(
+        f"Stopped after {told.turns} of {told.planned} stakes. On Aave: {position_of(markets, owner)}. In hand: "
+        f"{format_ether(weth)} wrapped ether and {format_ether(sleth)} slETH.",
+        style="yellow",
+    )
+    console.print(
+        "`ape run loop ETHER` adds to the position, and stakes wrapped ether that was borrowed. What was unwrapped is "
+        "ether of the account: count it in ETHER. slETH in hand stays there. `ape run loop --unwind` is the way out."
+    )
 
 
 def unwind_now(session: Session, own: str | None, *, yes: bool) -> None:

@@ -1,35 +1,51 @@
-"""Provide ether and slETH: to the instant pool, or to Uniswap v3 around the core rate."""
+"""Provide ether and slETH, and take them out: the instant pool, or Uniswap v3 around the core rate."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
-from scripts._markets import chain_of, open_markets
-from scripts._session import PATIENCE, Session, common_options, console, explained, open_session
+from scripts._markets import chain_of, find_markets, open_markets
+from scripts._session import (
+    PATIENCE,
+    NodeCommand,
+    Session,
+    common_options,
+    console,
+    explained,
+    open_session,
+    transactions,
+)
 from sluice.client import ActionError, format_ether, parse_ether
+from sluice.markets.farming import Farm
 from sluice.markets.instant import Addition, Instant
 from sluice.markets.local import stake_in
 
 if TYPE_CHECKING:
     from ape.api import AccountAPI, ProviderAPI
 
+    from sluice.markets.local import Markets
+
 EPILOG = """
 \b
 Examples (with --network http://127.0.0.1:8545):
   ape run provide 20                         # to the instant pool, in its ratio
   ape run provide 5 --sleth all --yes        # 5 ether and all slETH of the account
+  ape run provide 0 --sleth 2                # slETH alone, of which a part counts as sold to the pool
   ape run provide --remove 50%
   ape run provide --claim                    # what has come since from the queue
   ape run provide 20 --to uniswap --width 0.5
+  ape run provide --remove all --to uniswap
 """
 FAR = Fraction(1, 100)
 """A pool that is farther from the rate than this is worth a warning."""
+SHOWN = 10**12
+"""Wei; six places hide less."""
 SIZES = (Fraction(1, 100), Fraction(1, 10), Fraction(1, 2), Fraction(9, 10), Fraction(1))
 """Of the pool's ether, for which the fee is shown."""
 
@@ -51,14 +67,20 @@ def amount_of(text: str, what: str) -> int:
     return 0 if text == "0" else parse_ether(text, what)
 
 
-def fees(instant: Instant) -> Table:
-    table = Table("to leave with", "costs", "of it", box=None, pad_edge=False)
-    available = instant.legs()[0]
+def fees(instant: Instant, ether: int, liquidity: int) -> Table:
+    """As the pool is, and as it will be with so much more in it."""
+    table = Table("to leave with", "costs now", "of it", "costs then", "of it", box=None, pad_edge=False)
+    available, after = instant.legs()[0], instant.curve_with(liquidity)
     for size in SIZES:
         if out := int(available * size):
             sale = instant.sale_for(out)
+            then = after.cost(available + ether, out)
             table.add_row(
-                f"{format_ether(out)} ether", f"{format_ether(sale.fee)} ether", f"{float(sale.fee_part):.3%}"
+                f"{format_ether(out)} ether",
+                f"{format_ether(sale.fee)} ether",
+                f"{float(sale.fee_part):.3%}",
+                f"{format_ether(int(then - out))} ether",
+                f"{float((then - out) / then):.3%}",
             )
     return table
 
@@ -84,6 +106,8 @@ def addition_of(session: Session, instant: Instant, ether: str, sleth: str | Non
         addition = instant.addition(parse_ether(ether, "ETHER"), held)
     else:
         shares = held if sleth == "all" else amount_of(sleth, "--sleth")
+        if not held and (shares or sleth == "all"):
+            raise ActionError(f"{owner} holds no slETH: `ape run stake` first.")
         if shares > held:
             raise ActionError(f"{owner} holds {format_ether(held)} slETH: give that much or less.")
         addition = Addition(amount_of(ether, "ETHER"), shares, 0, shares)
@@ -108,9 +132,9 @@ def add(session: Session, instant: Instant, ether: str, sleth: str | None, slipp
     console.print(f"Liquidity for {sender.address}", style="bold")
     console.print(
         f"The pool has {format_ether(assets)} ether, {format_ether(shares)} slETH, and {format_ether(awaited)} slETH "
-        "in the queue. What leaving through it costs today:"
+        "in the queue. What leaving through it costs now, and what then, with your addition:"
     )
-    console.print(fees(instant))
+    console.print(fees(instant, addition.ether, quoted))
     console.print(
         f"{format_ether(addition.ether)} ether and {format_ether(addition.shares)} slETH go in"
         + (f", of which {format_ether(addition.staked)} ether are staked for now" if addition.staked else "")
@@ -123,7 +147,8 @@ def add(session: Session, instant: Instant, ether: str, sleth: str | None, slipp
             f"More slETH than the pool's ratio counts as sold to it: {format_ether(cost)} ether less.", style="yellow"
         )
     if not yes:
-        click.confirm("Send up to 3 transactions?", abort=True)
+        approval = instant.chain.allowed(instant.sleth, sender.address, instant.pool.address) < addition.shares
+        click.confirm(f"Send {transactions(1 + approval + bool(addition.staked))}?", abort=True)
     came = stake_in(instant.vault, instant.sleth, sender, addition.staked)[0] if addition.staked else 0
     before = instant.liquidity(sender.address)
     deadline = sender.next_time() + PATIENCE
@@ -139,6 +164,13 @@ def take_out(session: Session, instant: Instant, part: Fraction | None, slippage
     """A part of the account's liquidity, if any, and what has come for earlier ones."""
     sender, owner = session.sender, session.sender.address
     held = instant.liquidity(owner)
+    farm = Farm.at(instant.chain, session.registry)
+    farmed = farm.staked(farm.token("lp"), owner)
+    if part is not None and farmed:
+        hint = f"{format_ether(farmed)} liquidity of {owner} is in the farm: `ape run farm exit` brings it back"
+        if not held:
+            raise ActionError(f"{hint}; then take it out here.")
+        console.print(f"{hint}. What follows is of the rest.", style="yellow")
     if part is not None and not held:
         raise ActionError(f"{owner} has no liquidity in the pool; --claim takes what has come from the queue.")
     if part is None and not instant.rests(owner):
@@ -159,7 +191,7 @@ def take_out(session: Session, instant: Instant, part: Fraction | None, slippage
         console.print(f"Ether for {format_ether(sum(rest.ready for rest in ready))} slETH has come from the queue.")
     count = len(ready) + (part is not None)
     if count and not yes:
-        click.confirm(f"Send {count} transaction{'s' if count > 1 else ''}?", abort=True)
+        click.confirm(f"Send {transactions(count)}?", abort=True)
     if part is not None:
         receipt = instant.remove(sender, removal, least)
         console.print(f"Taken out ({receipt.gas_used:,} gas, {receipt.tx_hash}).")
@@ -175,19 +207,43 @@ def take_out(session: Session, instant: Instant, part: Fraction | None, slippage
 # --- Uniswap ---
 
 
+class Pairing(NamedTuple):  # ape runs scripts outside of sys.modules, where dataclasses look for their annotations
+    """What goes into a position: slETH and wrapped ether in hand first, then ether for what is missing; wei."""
+
+    own: int
+    """slETH."""
+    staked: int
+    weth: int
+    wrapped: int
+    shares: int
+    """All slETH; a little less comes for `staked` when the rate has risen."""
+
+
+def pairing(markets: Markets, owner: str, amount: int, low: Fraction, high: Fraction) -> Pairing:
+    """A worth of `amount` in the ratio of the range. What an interrupted run has staked or wrapped is used."""
+    chain, vault, minimum = markets.chain, markets.vault, int(markets.vault.read("MIN_STAKE"))
+    in_sleth = int(amount * markets.pool.sleth_part(low, high))
+    needed = int(vault.read("convertToShares", in_sleth))
+    own = min(chain.balance(markets.sleth, owner), needed)
+    staked = in_sleth - int(vault.read("convertToAssets", own))
+    if 0 < staked < minimum:
+        if not own:
+            raise ActionError(f"{format_ether(staked)} ether to stake is below the minimum of {format_ether(minimum)}.")
+        staked, needed = 0, own  # wrapped ether that finds no slETH beside it stays with the account
+    weth = min(chain.balance(markets.weth, owner), amount - in_sleth)
+    return Pairing(own, staked, weth, amount - in_sleth - weth, needed)
+
+
 def to_uniswap(provider: ProviderAPI, session: Session, ether: str, width: float, *, yes: bool) -> None:
     amount, sender = parse_ether(ether, "ETHER"), session.sender
     markets = open_markets(provider, session, yes=yes)
     pool = markets.pool
     rate, part = Fraction(markets.rate, 10**18), Fraction(str(width)) / 100
     low, high = rate * (1 - part), rate * (1 + part)
-    staked = int(amount * pool.sleth_part(low, high))
+    put_in = pairing(markets, sender.address, amount, low, high)
     held = session.reader.balance(sender.address)
-    if held <= amount:
+    if held <= put_in.staked + put_in.wrapped:
         raise ActionError(f"{sender.address} holds {format_ether(held)} ether and needs some more than that.")
-    minimum = int(markets.vault.read("MIN_STAKE"))
-    if 0 < staked < minimum:
-        raise ActionError(f"{format_ether(staked)} ether to stake is below the minimum of {format_ether(minimum)}.")
     price = pool.price()
     console.print(f"Position for {sender.address}", style="bold")
     console.print(
@@ -195,21 +251,51 @@ def to_uniswap(provider: ProviderAPI, session: Session, ether: str, width: float
     )
     if abs(price / rate - 1) > FAR:
         console.print("The pool is more than 1% from the rate: you would be arbitraged.", style="yellow")
-    console.print(f"{format_ether(staked)} ether are staked, {format_ether(amount - staked)} wrapped.")
+    if max(put_in.own, put_in.weth) >= SHOWN:
+        console.print(
+            f"{format_ether(put_in.own)} slETH and {format_ether(put_in.weth)} wrapped ether of the account go first."
+        )
+    console.print(f"{format_ether(put_in.staked)} ether are staked, {format_ether(put_in.wrapped)} wrapped.")
     if not yes:
-        click.confirm("Send up to 5 transactions?", abort=True)
-    shares = markets.stake(sender, staked)[0] if staked else 0
-    markets.wrap(sender, amount - staked)
-    position = pool.provide(sender, shares, amount - staked, low, high)
+        approvals = sum(
+            markets.chain.allowed(token, sender.address, pool.uniswap.positions.address) < needed
+            for token, needed in ((markets.sleth, put_in.shares), (markets.weth, put_in.weth + put_in.wrapped))
+        )
+        click.confirm(f"Send {transactions(1 + approvals + bool(put_in.staked) + bool(put_in.wrapped))}?", abort=True)
+    shares = put_in.own + (markets.stake(sender, put_in.staked)[0] if put_in.staked else 0)
+    if put_in.wrapped:
+        markets.wrap(sender, put_in.wrapped)
+    weth = put_in.weth + put_in.wrapped
+    position = pool.provide(sender, shares, weth, low, high)
     console.print(
         f"Position {position.id}: {format_ether(position.sleth)} slETH and {format_ether(position.weth)} wrapped ether."
     )
-    left = shares - position.sleth, amount - staked - position.weth
+    left = shares - position.sleth, weth - position.weth
     console.print(f"Left over: {format_ether(left[0])} slETH and {format_ether(left[1])} wrapped ether.")
     console.print(f"The pool holds {' slETH and '.join(format_ether(each) for each in pool.reserves())} wrapped ether.")
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Provide ether and slETH, and take them out.")
+def from_uniswap(session: Session, part: Fraction, *, yes: bool) -> None:
+    """That part of each position of the account, with its fees."""
+    sender, markets = session.sender, find_markets(session)
+    pool = markets.pool
+    positions = pool.held_by(sender.address)
+    if not positions:
+        raise ActionError(f"{sender.address} has no position in the pool.")
+    for each in positions:
+        held, owed = pool.principal(each), pool.tokens_owed(each)
+        console.print(
+            f"Position {each}: {format_ether(int(held[0] * part))} slETH and {format_ether(int(held[1] * part))} ether "
+            f"of {format_ether(held[0])} and {format_ether(held[1])}, and fees of {format_ether(owed[0])} slETH and "
+            f"{format_ether(owed[1])} ether."
+        )
+    if not yes:
+        click.confirm(f"Send {transactions(1)}?", abort=True)
+    sleth, ether = pool.take_out(sender, positions, part)
+    console.print(f"{format_ether(sleth)} slETH and {format_ether(ether)} ether came.")
+
+
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Provide ether and slETH, and take them out.")
 @ape_cli_context()
 @click.argument("ether", required=False)
 @click.option(
@@ -225,9 +311,7 @@ def to_uniswap(provider: ProviderAPI, session: Session, ether: str, width: float
 @click.option(
     "--slippage",
     type=click.FloatRange(0, 50),
-    default=0.1,
-    show_default=True,
-    help="Percent that may come less than shown (instant pool).",
+    help="Percent that may come less than shown (instant pool).  [default: 0.1]",
 )
 @click.option(
     "--width",
@@ -245,7 +329,7 @@ def cli(
     sleth: str | None,
     remove: str | None,
     claim: bool,
-    slippage: float,
+    slippage: float | None,
     width: float | None,
     yes: bool,
     account: AccountAPI | None,
@@ -259,23 +343,31 @@ def cli(
     fee, but for the part that the pool has in the queue.
 
     On Uniswap ETHER becomes slETH and wrapped ether around the core rate. A narrow range earns more of the fees and is
-    left sooner: the rate grows, the range does not. Markets that are not on the local chain yet are put there first.
+    left sooner: the rate grows, the range does not. slETH and wrapped ether of the account go first, so a run that was
+    interrupted can be run again. --remove takes that part of all positions out, with their fees, as slETH and ether.
+    Markets that are not on the local chain yet are put there first.
+
+    On a local chain the account is TEST::7 where none is given.
     """
     with explained():
         if [ether is not None, remove is not None, claim].count(True) != 1:
             raise ActionError("Give one of ETHER, --remove and --claim.")
-        if to == "uniswap" and (ether is None or sleth is not None):
-            raise ActionError("--remove, --claim and --sleth are of the instant pool.")
-        if width is not None and to != "uniswap":
-            raise ActionError("--width is of Uniswap: add --to uniswap.")
+        if to == "uniswap" and (claim or sleth is not None or slippage is not None):
+            raise ActionError("--claim, --sleth and --slippage are of the instant pool.")
+        if width is not None and (to != "uniswap" or ether is None):
+            raise ActionError("--width goes with ETHER and --to uniswap.")
         if sleth is not None and ether is None:
             raise ActionError("--sleth is added beside ETHER: give both; ETHER may be 0.")
         part = part_of(remove) if remove is not None else None
         session = open_session(provider, params_path, registry, account, index=7)
-        if ether is not None and to == "uniswap":
-            to_uniswap(provider, session, ether, 1 if width is None else width, yes=yes)
+        if to == "uniswap":
+            if ether is not None:
+                to_uniswap(provider, session, ether, 1 if width is None else width, yes=yes)
+            elif part is not None:
+                from_uniswap(session, part, yes=yes)
             return
-        instant, tolerance = Instant.at(chain_of(session), session.registry), Fraction(str(slippage)) / 100
+        instant = Instant.at(chain_of(session), session.registry)
+        tolerance = Fraction(1, 1_000) if slippage is None else Fraction(str(slippage)) / 100
         if ether is not None:
             add(session, instant, ether, sleth, tolerance, yes=yes)
         else:

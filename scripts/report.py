@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import ape
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from eth_account import Account
 from rich.table import Table
 
 from scripts._consensus import node_of, open_layer, state_path
-from scripts._session import Session, common_options, console, explained, open_session
+from scripts._session import NodeCommand, Session, common_options, console, explained, open_session
 from sluice.oracle.report import ReportImpossibleError
 from sluice.oracle.signing import gather, sign, typed_data
 from sluice.oracle.views import NothingToReportError, Prepared, find_contracts, prepare
@@ -58,7 +58,7 @@ def committee(session: Session) -> list[Account]:
     return keys
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Report on a local testnet.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Report on a local testnet.")
 @ape_cli_context()
 @account_option(prompt=False)
 @click.option("--dry", is_flag=True, help="Build and show it, send nothing.")

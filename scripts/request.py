@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 
-from scripts._session import common_options, console, explained, open_session
+from scripts._session import NodeCommand, common_options, console, explained, open_session
 from sluice.client import ActionError, format_ether, parse_ether
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Hand slETH in for ether.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Hand slETH in for ether.")
 @ape_cli_context()
 @click.argument("sleth", nargs=-1, required=True)
 @account_option(prompt=False)

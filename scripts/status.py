@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option, ape_cli_context
+from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
-from scripts._session import common_options, console, explained, open_session
+from scripts._session import NodeCommand, common_options, console, explained, open_session
 from sluice.client import Holding, Status, format_ether
 from sluice.units import when
 
@@ -70,7 +70,7 @@ def show(status: Status, holding: Holding) -> None:
         )
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="What the protocol and an account hold.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="What the protocol and an account hold.")
 @ape_cli_context()
 @account_option(prompt=False)
 @common_options

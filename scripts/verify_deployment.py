@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from ape.cli import ConnectedProviderCommand, ape_cli_context
+from ape.cli import ape_cli_context
 from rich.markup import escape
 from rich.table import Table
 
-from scripts._session import common_options, compiled, console, explained, registry_path
+from scripts._session import NodeCommand, common_options, compiled, console, explained, registry_path
 from sluice.deploy.chain import Web3Reader
 from sluice.deploy.engine import verify_recorded
 from sluice.deploy.params import load_params
@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@click.command(cls=ConnectedProviderCommand, epilog=EPILOG, short_help="Compare the chain with the parameters.")
+@click.command(cls=NodeCommand, epilog=EPILOG, short_help="Compare the chain with the parameters.")
 @ape_cli_context()
 @common_options
 @click.option("--all", "everything", is_flag=True, help="Show what agrees, too.")

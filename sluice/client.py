@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from eth_abi.exceptions import DecodingError
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PROXIED = {"WithdrawalGatewayProxy": "WithdrawalGateway"}
 """Contracts that are spoken to through the functions of another."""
+
+MOST_DIGITS = 37
+"""After the first: whatever is counted here has less units than 10^38, and fits into 128 bits."""
 
 NEXT_STEPS = {
     "StakingIsPaused": "Staking is paused; it goes on by itself at that time. Withdrawals work.",
@@ -288,10 +292,16 @@ def parse_ether(text: str, what: str = "amount", decimals: int = 18) -> int:
         amount = Decimal(text.replace("_", ""))
     except ArithmeticError as error:
         raise ActionError(f"{what} {text!r} is not a number, for example 1.5") from error
-    wei = amount * 10**decimals
-    if not amount.is_finite() or amount <= 0 or wei != int(wei):
-        raise ActionError(f"{what} {text!r} must be above zero and have at most {decimals} decimals")
-    return int(wei)
+    wrong = ActionError(f"{what} {text!r} must be above zero and have at most {decimals} decimals")
+    # its size before its digits: those of 1e-999999 and 1e999999 are not to be written out
+    if not amount.is_finite() or amount <= 0 or amount.adjusted() < -decimals:
+        raise wrong
+    if amount.adjusted() + decimals > MOST_DIGITS:
+        raise ActionError(f"{what} {text!r} is more than there can be: give less")
+    units = Fraction(amount) * 10**decimals
+    if units.denominator != 1:
+        raise wrong
+    return int(units)
 
 
 def format_ether(wei: int, places: int = 6, decimals: int = 18) -> str:

@@ -44,7 +44,11 @@ class Token:
         return parse_ether(text, what, self.decimals)
 
     def show(self, amount: int) -> str:
-        return f"{format_ether(amount, min(6, self.decimals), self.decimals)} {self.label}"
+        """In its least unit where six places would hide all of it."""
+        places = min(6, self.decimals)
+        if 0 < amount < 10 ** (self.decimals - places):
+            return f"{amount:,} {'wei' if self.name else 'least units'} of {self.label}"
+        return f"{format_ether(amount, places, self.decimals)} {self.label}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,11 @@ class Farm:
         address = to_checksum_address(word)
         if not self.chain.reader.code(address):
             raise MarketError(f"{address} is no contract.")
-        if len(self.chain.call(address, self.chain.token(address).data("balanceOf", address))) != _WORD:
+        try:
+            balance = self.chain.call(address, self.chain.token(address).data("balanceOf", address))
+        except MarketError as error:
+            raise MarketError(f"{address} is no token.") from error
+        if len(balance) != _WORD:
             raise MarketError(f"{address} is no token.")
         return self._token(address)
 
@@ -189,6 +197,10 @@ class Farm:
 
     def exit(self, sender: Sender, token: Token) -> Receipt:
         return self.contract.send(sender, "exit", token.address, sender.address)
+
+    def unstake(self, sender: Sender, token: Token, amount: int) -> Receipt:
+        """A part: its streams stay chosen, and what it has earned stays to be claimed."""
+        return self.contract.send(sender, "unstake", token.address, amount, sender.address)
 
     def add(self, sender: Sender, token: Token, reward: Token, amount: int, start: int, end: int) -> int:
         """The new stream's id."""

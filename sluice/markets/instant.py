@@ -10,6 +10,8 @@ from eth_abi.abi import encode
 
 from sluice.client import NEXT_STEPS
 from sluice.markets.contracts import MarketError
+from sluice.model.pool import Curve
+from sluice.units import BPS, WEI_PER_ETHER
 
 if TYPE_CHECKING:
     from sluice.client import Status
@@ -119,6 +121,12 @@ class Instant:
         """Of just as much as brings `assets`; at most what the pool has."""
         shares = int(self.pool.read("quoteSellFor", assets))
         return Sale(shares, max(assets, self.worth(shares)), assets)
+
+    def curve_with(self, liquidity: int) -> Curve:
+        """Of the fee, as it will be when that much liquidity has come: the target moves with the supply."""
+        least, most, _, target = self.pool.read("terms")
+        supply = int(self.pool.read("totalSupply")) + liquidity
+        return Curve(Fraction(least, BPS), Fraction(most, BPS), Fraction(supply * target // WEI_PER_ETHER))
 
     def most(self) -> Sale:
         """All ether of the pool."""

@@ -77,16 +77,21 @@ def fall_to_liquidation(factor: Fraction) -> Fraction:
     return 1 - 1 / factor
 
 
-def check_loop(markets: Markets, sender: Sender, plan: list[Turn], target: Fraction) -> None:
-    """Everything that would stop it half way, before anything is sent."""
+def left_over(markets: Markets, owner: str) -> int:
+    """Wrapped ether in hand, at most what is owed: a run stopped after it borrowed. Wei; 0 below the least stake."""
+    left = min(markets.chain.balance(markets.weth, owner), markets.aave.debt(markets.weth, owner))
+    return left if left >= int(markets.vault.read("MIN_STAKE")) else 0
+
+
+def check_loop(markets: Markets, sender: Sender, plan: list[Turn], target: Fraction, left: int = 0) -> None:
+    """Everything that would stop it half way, before anything is sent. ``left`` of the first stake is wrapped ether."""
     ltv = int(markets.aave.data.read("getReserveConfigurationData", markets.sleth)[1])
     if target * BPS > ltv:
         raise MarketError(f"Aave lends up to {_percent(Fraction(ltv, BPS))} on slETH, less than {_percent(target)}.")
     balance = markets.chain.reader.balance(sender.address)
-    if plan[0].staked >= balance:
+    if (own := plan[0].staked - left) >= balance:
         raise MarketError(
-            f"{sender.address} holds {format_ether(balance)} ether, and some more than {format_ether(plan[0].staked)} "
-            "are needed."
+            f"{sender.address} holds {format_ether(balance)} ether, and some more than {format_ether(own)} are needed."
         )
     minimum = int(markets.vault.read("MIN_STAKE"))
     if (least := min(turn.staked for turn in plan)) < minimum:
@@ -114,10 +119,16 @@ def run_loop(
     target: Fraction,
     on_turn: Callable[[Turn, int], None] | None = None,
 ) -> int:
-    """Do it. `on_turn` hears of each turn and its gas; returns the gas of all."""
-    aave, total, amount = markets.aave, 0, ether
+    """Do it. `on_turn` hears of each turn and its gas; returns the gas of all.
+
+    What :func:`left_over` finds is staked with `ether`.
+    """
+    aave, total, left = markets.aave, 0, left_over(markets, sender.address)
+    amount = ether + left
     for turn in range(turns + 1):
         receipts: list[Receipt] = []
+        if not turn and left:
+            receipts.append(markets.unwrap(sender, left))
         if turn:
             health = aave.health(sender.address)
             # at the limit itself, the interest until the loan is mined must still fit

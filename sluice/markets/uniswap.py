@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sluice.markets.contracts import ZERO, Contract, MarketError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sluice.deploy.chain import Sender
     from sluice.markets.contracts import Chain
 
@@ -252,15 +254,37 @@ class Pool:
         """Take all liquidity out and collect it with its fees; slETH and wrapped ether, wei."""
         manager = self.uniswap.positions
         liquidity = int(manager.read("positions", position)[7])
-        arguments = {
-            "tokenId": position,
-            "liquidity": liquidity,
-            "amount0Min": 0,
-            "amount1Min": 0,
-            "deadline": _NO_DEADLINE,
-        }
-        manager.send(sender, "decreaseLiquidity", arguments)
+        self.uniswap.chain.send(sender, manager.address, self._decrease_data(position, liquidity), 0)
         return self.collect(sender, position)
+
+    def held_by(self, owner: str) -> list[int]:
+        """Positions of `owner` in this pool with something in them, oldest first."""
+        manager, both = self.uniswap.positions, {self.sleth.lower(), self.uniswap.weth.lower()}
+        found = []
+        for index in range(int(manager.read("balanceOf", owner))):
+            position = int(manager.read("tokenOfOwnerByIndex", owner, index))
+            _, _, first, second, fee, _, _, liquidity, *_ = manager.read("positions", position)
+            here = {first.lower(), second.lower()} == both and fee == self.fee
+            if here and (liquidity or any(self.tokens_owed(position))):
+                found.append(position)
+        return sorted(found)
+
+    def take_out(self, sender: Sender, positions: Sequence[int], part: Fraction) -> tuple[int, int]:
+        """That part of their liquidity and all their fees, in one transaction; slETH and ether that came, wei.
+
+        The manager collects to itself (the zero address), unwraps, and sends on.
+        """
+        manager, owner = self.uniswap.positions, sender.address
+        calls = []
+        for position in positions:
+            liquidity = int(int(manager.read("positions", position)[7]) * part)
+            if liquidity:
+                calls.append(self._decrease_data(position, liquidity))
+            calls.append(self._collect_data(position, ZERO))
+        calls += [manager.data("unwrapWETH9", 0, owner), manager.data("sweepToken", self.sleth, 0, owner)]
+        receipt = manager.send(sender, "multicall", calls)
+        paid = [each for each in manager.events("Collect", first_block=receipt.block) if each["tokenId"] in positions]
+        return self._ordered(sum(each["amount0"] for each in paid), sum(each["amount1"] for each in paid))
 
     # --- Internal ---
 
@@ -274,6 +298,16 @@ class Pool:
     def _balances(self, account: str) -> tuple[int, int]:
         chain = self.uniswap.chain
         return chain.balance(self.sleth, account), chain.balance(self.uniswap.weth, account)
+
+    def _decrease_data(self, position: int, liquidity: int) -> bytes:
+        arguments = {
+            "tokenId": position,
+            "liquidity": liquidity,
+            "amount0Min": 0,
+            "amount1Min": 0,
+            "deadline": _NO_DEADLINE,
+        }
+        return self.uniswap.positions.data("decreaseLiquidity", arguments)
 
     def _collect_data(self, position: int, recipient: str) -> bytes:
         arguments = {

@@ -54,7 +54,9 @@ def test_provide_divides_in_the_pools_ratio_and_brings_it_back(shell: Shell, pro
     # all of it: 3% falls to 0.05% up to the target, which is half an ether for each liquidity
     cost = Fraction(295, 10_000) / 2 * supply / 2 + Fraction(5, 10_000) * 3 * ETHER
     part = f"{float(cost / (3 * ETHER + cost)):.3%}"
-    assert ["3.000000", "ether", format_ether(int(cost)), "ether", part] in [row.split() for row in output.splitlines()]
+    # the pool has then 18 ether: these 3 are above the target
+    row = f"3.000000 ether {format_ether(int(cost))} ether {part} 0.001500 ether 0.050%"
+    assert row.split() in [line.split() for line in output.splitlines()]
     assert "15.000000 ether and 5.000000 slETH go in, of which 4.000000 ether are staked for now." in output
     quoted = format_ether(5 * supply)
     assert (
@@ -72,6 +74,10 @@ def test_provide_divides_in_the_pools_ratio_and_brings_it_back(shell: Shell, pro
     assert "3.000000 ether and 1.000000 slETH go in, of which 1.000000 ether are staked for now." in output
     held, before = pool.balanceOf(who), who.balance
     assert held == 6 * supply
+    # what was told is what the pool says now, up to the last ether that was there before
+    (row,) = (line.split() for line in output.splitlines() if line.startswith("18.000000 ether"))
+    assert float(row[5]) == pytest.approx((pool.quoteSellFor(18 * ETHER) - 18 * ETHER) / ETHER, abs=1e-6)
+    assert float(row[5]) < float(row[2])
 
     output = shell.ok(provide.cli, "--remove", "50%", "--yes")
     assert f"{format_ether(3 * supply)} of {format_ether(held)} liquidity" in output
@@ -168,10 +174,15 @@ def test_rest_that_is_paid_in_parts_is_followed(shell: Shell, protocol: Protocol
         (["much"], "ETHER 'much' is not a number, for example 1.5"),
         (["0"], "ETHER '0' must be above zero"),
         (["20000"], "ether and needs some more than that."),
-        (["1", "--sleth", "1"], "holds 0.000000 slETH: give that much or less."),
+        (["1", "--sleth", "1"], "holds no slETH: `ape run stake` first."),
         (["0", "--sleth", "0"], "There is nothing to add."),
-        (["1", "--width", "1"], "--width is of Uniswap: add --to uniswap."),
-        (["--claim", "--to", "uniswap"], "--remove, --claim and --sleth are of the instant pool."),
+        (["1e400"], "ETHER '1e400' is more than there can be: give less"),
+        (["-1"], "-1 must be above zero."),
+        (["-.5"], "-.5 must be above zero."),
+        (["1", "--width", "1"], "--width goes with ETHER and --to uniswap."),
+        (["--remove", "all", "--to", "uniswap", "--width", "1"], "--width goes with ETHER and --to uniswap."),
+        (["--claim", "--to", "uniswap"], "--claim, --sleth and --slippage are of the instant pool."),
+        (["1", "--to", "uniswap", "--slippage", "0.1"], "--claim, --sleth and --slippage are of the instant pool."),
         (["--remove", "all", "--sleth", "1"], "--sleth is added beside ETHER"),
         (["--remove", "50"], "PART '50' is neither a percentage up to 100, for example 50%, nor all."),
         (["--remove", "0%"], "PART '0%' is neither"),
@@ -190,10 +201,12 @@ def test_nothing_is_sent_without_a_yes(shell: Shell, protocol: Protocol) -> None
     stake(protocol, protocol.actors.staker, ETHER)
     height = ape.chain.blocks.height
     for command, words, question in (
-        (provide.cli, ["1"], "Send up to 3 transactions?"),
+        (provide.cli, ["1"], "Send 1 transaction?"),
+        (provide.cli, ["1", "--sleth", "all"], "Send 2 transactions?"),
         (provide.cli, ["--remove", "all"], "Send 1 transaction?"),
         (leave.cli, ["0.5"], "Sell?"),
-        (farming.cli, ["add", "1"], "Send up to 3 transactions?"),
+        (farming.cli, ["add", "1"], "Send 3 transactions?"),
+        (farming.cli, ["add", "1", "--reward", "sleth"], "Send 2 transactions?"),
         (farming.cli, ["stake", "1"], "Stake?"),
     ):
         code, output = shell.run(command, *words)
@@ -232,7 +245,7 @@ def test_leaving_pays_what_is_shown_and_asks_for_one_transaction(shell: Shell, p
     shell.ok(leave.cli, "all", "--yes")  # and with an allowance
     assert protocol.token.balanceOf(who) == 0
     assert protocol.token.nonces(who) == 1
-    assert "holds 0.000000 slETH: sell that much or less" in shell.refused(leave.cli, "all", "--yes")
+    assert "holds no slETH: `ape run stake` first." in shell.refused(leave.cli, "all", "--yes")
 
 
 def test_account_that_signs_no_messages_approves_first(
@@ -378,7 +391,7 @@ def test_farm_pays_liquidity_by_share_and_time(shell: Shell, protocol: Protocol)
         shell.ok(provide.cli, "3", "--sleth", "0", "--yes", "--account", account)
     height = ape.chain.blocks.height
     output = shell.ok(farming.cli, "stake", "all", "--yes")
-    assert "3.000000 slLP are staked and count for stream 1, too." in output
+    assert "3.000000 slLP are staked and count for stream 1." in output
     assert ape.chain.blocks.height == height + 1  # with a permit
     assert farm.stakeOf(pool, who) == 3 * ETHER
     output = shell.ok(farming.cli)
@@ -404,6 +417,23 @@ def test_farm_pays_liquidity_by_share_and_time(shell: Shell, protocol: Protocol)
     first = protocol.weth.balanceOf(who)
     assert first == pytest.approx(1.005 * ETHER, rel=1e-3)
     assert f"{format_ether(first)} WETH came from stream 1." in output
+
+    hint = f"3.000000 liquidity of {who.address} is in the farm: `ape run farm exit` brings it back"
+    assert f"{hint}; then take it out here." in shell.refused(provide.cli, "--remove", "50%", "--yes")
+    assert "has staked 3.000000 slLP: take out that much or less." in shell.refused(farming.cli, "exit", "4", "--yes")
+    assert "Less than 1,000,000 wei of slLP would be left: take out all" in shell.refused(
+        farming.cli, "exit", "2.9999999999999", "--yes"
+    )
+    output = shell.ok(farming.cli, "exit", "1", "--yes")
+    assert "1.000000 slLP of 3.000000 slLP are taken out." in output
+    assert "Still to claim, of stream 1: `ape run farm claim`." in output
+    assert (farm.stakeOf(pool, who), pool.balanceOf(who)) == (2 * ETHER, ETHER)
+    assert list(farm.streamsOf(pool, who)) == [1]
+    _, output = shell.run(provide.cli, "--remove", "all")
+    assert f"{hint.replace('3.', '2.')}. What follows is of the rest." in output
+    assert "1.000000 of 1.000000 liquidity" in output
+    assert "Send 1 transaction?" in output
+    shell.ok(farming.cli, "stake", "1", "--yes")
 
     warp_to(stream.end)
     output = shell.ok(farming.cli, "exit", "--yes")
@@ -433,10 +463,14 @@ def test_best_streams_of_the_protocols_tokens_are_chosen(shell: Shell, protocol:
     shell.ok(farming.cli, "add", "9", "--reward", lure.address, "--token", "sleth", "--yes", "--account", "TEST::9")
     stake(protocol, who, 4 * ETHER)
     output = shell.ok(farming.cli, "stake", "1", "--token", "sleth", "--yes")
-    assert "1.000000 slETH are staked and count for stream 6, 5, 4, 3, 2, too." in output
+    assert "1.000000 slETH are staked and count for streams 6, 5, 4, 3 and 2." in output
     assert sorted(protocol.farm.streamsOf(protocol.token, who)) == [2, 3, 4, 5, 6]
     output = shell.ok(farming.cli)
     assert f"Stream 8: 0.300000 {lure.address} a day for stakes of slETH" in output
+    assert "Stream 7: 1 wei of WETH a day for stakes of slETH" in output
+    assert "Streams 6 and 2: The stake counts for it already." in shell.refused(
+        farming.cli, "choose", "--token", "sleth", "--stream", "6", "--stream", "2", "--yes"
+    )
 
     # no room, until the others are over
     output = shell.refused(farming.cli, "choose", "--token", "sleth", "--stream", "8", "--yes")
@@ -467,6 +501,8 @@ def test_tokens_with_other_decimals_are_counted_in_them(shell: Shell, protocol: 
     assert "must be above zero and have at most 6 decimals" in shell.refused(
         farming.cli, "add", "1.2345678", "--reward", token.address, "--yes", "--account", "TEST::9"
     )
+    vault = protocol.vault.address  # has no balances
+    assert f"{vault} is no token." in shell.refused(farming.cli, "stake", "3", "--token", vault, "--yes")
     output = shell.ok(farming.cli, "add", "3", "--reward", token.address, "--yes", "--account", "TEST::9")
     assert f"3.000000 {token.address} for who stakes slLP: 0.100000 {token.address} a day for 30 days" in output
     assert protocol.farm.stream(1).amount == 3_000_000
@@ -481,10 +517,17 @@ def test_tokens_with_other_decimals_are_counted_in_them(shell: Shell, protocol: 
         (["claim", "1"], "claim takes no amount."),
         (["stake"], "Say how much: `ape run farm stake 5`, or `all`."),
         (["stake", "much"], "AMOUNT 'much' is not a number, for example 1.5"),
-        (["stake", "1"], "holds 0.000000 slLP: stake that much or less, or see --token."),
+        (["stake", "1"], "holds no slLP: `ape run provide` first, or see --token."),
         (["stake", "1", "--token", "shares"], "'shares' is neither lp, sleth, weth nor the address of a token."),
         (["stake", "1", "--token", "0x" + "11" * 20], "0x1111111111111111111111111111111111111111 is no contract."),
         (["add"], "Say how much: `ape run farm add 30"),
+        (["add", "0.000000000000000001"], "1 wei of WETH are too little for 30 days."),
+        (["list", "--token", "sleth"], "--token is not of list, but of stake, choose, exit, add."),
+        (["exit", "--stream", "2"], "--stream is not of exit, but of stake, choose, claim, reclaim."),
+        (["add", "3", "--token", "sleth", "--stream", "7"], "--stream is not of add, but of stake"),
+        (["stake", "1", "--days", "30"], "--days is not of stake, but of add."),
+        (["claim", "--in", "9"], "--in is not of claim, but of add."),
+        (["reclaim", "--reward", "weth"], "--reward is not of reclaim, but of add."),
         (["add", "20000"], "ether and would wrap 20,000.000000."),
         (["add", "1", "--reward", "sleth"], "lacks 1.000000 slETH."),
         (["choose", "--stream", "7"], "StreamUnknown(id=7): `ape run farm` lists the streams."),
@@ -503,3 +546,4 @@ def test_help_has_examples(module: ModuleType) -> None:
     assert result.exit_code == 0
     assert "Examples (with --network http://127.0.0.1:8545):\n  " in result.output
     assert f"ape run {module.__name__.removeprefix('scripts.')} " in result.output
+    assert "the account is TEST::7" in " ".join(result.output.split())

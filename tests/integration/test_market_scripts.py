@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from ape.api import AccountAPI
 from click.testing import CliRunner
 
 from scripts import loop, provide
+from sluice.client import format_ether
 from sluice.deploy.chain import NodeSender, Web3Reader
 from sluice.markets.contracts import Chain
 from sluice.markets.local import Markets, record_path
+from sluice.markets.uniswap import Pool
 from tests.helpers import ETHER
 from tests.protocol import ROOT, Protocol, artifacts_of
 from tests.queueing import settle
@@ -45,11 +48,13 @@ def test_markets_are_put_up_once_and_used_by_both(shell: Shell, protocol: Protoc
     assert f"Recorded in {shell.registry.with_name('local-markets.json')}." in output
     planned, done = (part.splitlines()[1:5] for part in output.split("turn  ")[1:])
     assert [line.split()[:2] for line in planned][:3] == [["0", "10.000000"], ["1", "7.000000"], ["2", "4.900000"]]
-    assert [line.split()[4:] for line in planned][:3] == [line.split()[4:] for line in done][:3]
+    assert [line.split()[4:] for line in planned][:3] == [line.split()[4:6] for line in done][:3]
+    assert re.search(r"  [0-9,]+ gas$", done[2])
+    assert "A position of" not in output
     # 21.9 ether of collateral, 11.9 of debt: interest is 2.7% a year of 80% in use, and 1.19% is
     assert "Expected a year: 3.00% of slETH times 2.190, less 0.04% interest times 1.190: 6.52% of" in output
     assert "Liquidation after slETH has lost 29.43% of its rate." in output
-    assert re.search(r"[0-9,]+ gas\.", output)
+    assert re.search(r"[0-9,]+ gas\. The way out is `ape run loop --unwind`", output)
 
     markets = markets_of(shell, protocol)
     health = markets.aave.health(who.address)
@@ -67,9 +72,21 @@ def test_markets_are_put_up_once_and_used_by_both(shell: Shell, protocol: Protoc
     left = markets.chain.balance(markets.sleth, other) + markets.chain.balance(markets.weth, other)
     assert 20 * ETHER - left == pytest.approx(sleth + weth, abs=2)
     assert left < 20 * ETHER // 1_000_000
+    before = protocol.actors.other.balance
+    output = shell.ok(provide.cli, "--remove", "50%", "--to", "uniswap", "--yes", "--account", "TEST::8")
+    (came,) = re.findall(r"([0-9.]+) slETH and ([0-9.]+) ether came\.", output)
+    assert [float(each) for each in came] == pytest.approx([sleth / 2 / ETHER, weth / 2 / ETHER], abs=1e-5)
+    assert markets.chain.balance(markets.sleth, other) == pytest.approx(sleth // 2, rel=1e-5)
+    assert protocol.actors.other.balance - before == pytest.approx(weth // 2, abs=ETHER // 1000), "unwrapped"
+    shell.ok(provide.cli, "--remove", "all", "--to", "uniswap", "--yes", "--account", "TEST::8")
+    assert max(markets.pool.reserves()) < 5
+    assert f"{other} has no position in the pool." in shell.refused(
+        provide.cli, "--remove", "all", "--to", "uniswap", "--yes", "--account", "TEST::8"
+    )
     # a day later the record is all that is needed; the position grows from what is there
     output = shell.ok(loop.cli, "1", "--turns", "1", "--target-ltv", "60", "--yes")
     assert "not on this chain yet" not in output
+    assert re.search(r"A position of 21\.(9|8999)\d+ slETH, worth .* with a debt of 11\.90\d+ ether exists", output)
     assert markets.aave.health(who.address).debt == pytest.approx(int(22.9 * 0.6 * ETHER), abs=10**12)
 
 
@@ -164,6 +181,7 @@ def put_up(shell: Shell, deployed: Markets) -> Markets:
         (loop.cli, ["1"], "Aave has 0.000000 ether to lend, less than 1.773100: fewer turns or less ether."),
         (loop.cli, ["20000"], "ether, and some more than 20,000.000000 are needed."),
         (loop.cli, ["0.002", "--turns", "9"], "A turn would stake 0.000080 ether, below the minimum of 0.001000"),
+        (provide.cli, ["--remove", "all", "--to", "uniswap"], "has no position in the pool."),
         (provide.cli, ["20000", "--to", "uniswap"], "ether and needs some more than that."),
         (provide.cli, ["0.001", "--to", "uniswap"], "ether to stake is below the minimum of 0.001000."),
     ],
@@ -172,6 +190,48 @@ def test_error_says_what_to_do(
     shell: Shell, put_up: Markets, command: click.Command, words: list[str], message: str
 ) -> None:
     assert message in shell.refused(command, *words, "--yes")
+
+
+def test_interrupted_loop_says_what_is_there_and_goes_on(
+    shell: Shell, put_up: Markets, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender, who = sender_of(protocol.actors.other), protocol.actors.staker.address
+    put_up.wrap(lender, 50 * ETHER)
+    put_up.aave.supply(lender, put_up.weth, 50 * ETHER)
+    with monkeypatch.context() as patch:
+        patch.setattr(Markets, "unwrap", lambda *_: signal.raise_signal(signal.SIGINT))  # Ctrl-C
+        code, output = shell.run(loop.cli, "10", "--turns", "2", "--yes")
+    assert code == 1
+    assert "Stopped after 1 of 3 stakes. On Aave: " in output
+    assert "a debt of 7.000000 ether. In hand: 7.000000 wrapped ether and 0.000000 slETH." in output
+    assert "`ape run loop --unwind` is the way out." in output
+    assert "Aborted!" in output
+    output = shell.ok(loop.cli, "1", "--turns", "1", "--yes")
+    assert "7.000000 wrapped ether is in hand" in output
+    assert put_up.chain.balance(put_up.weth, who) == 0
+    health = put_up.aave.health(who)
+    assert (health.collateral, health.debt) == pytest.approx((236 * ETHER // 10, 126 * ETHER // 10), rel=1e-6)
+
+
+def test_interrupted_position_is_not_paid_for_twice(
+    shell: Shell, put_up: Markets, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = protocol.actors.staker
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "provide", interrupted)
+        shell.run(provide.cli, "20", "--to", "uniswap", "--yes")
+    held = put_up.chain.balance(put_up.sleth, who.address), put_up.chain.balance(put_up.weth, who.address)
+    assert sum(held) == pytest.approx(20 * ETHER, rel=1e-6)
+    before = who.balance
+    output = shell.ok(provide.cli, "20", "--to", "uniswap", "--yes")
+    assert f"{format_ether(held[0])} slETH and {format_ether(held[1])} wrapped ether of the account go first." in output
+    assert "0.000000 ether are staked, 0.000000 wrapped." in output
+    assert before - who.balance < ETHER // 100
+    assert sum(put_up.pool.reserves()) == pytest.approx(20 * ETHER, rel=1e-6)
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_pool_far_from_the_rate_is_warned_of(shell: Shell, put_up: Markets, protocol: Protocol) -> None:
@@ -195,3 +255,6 @@ def test_help_has_examples() -> None:
     assert result.exit_code == 0
     assert "Examples:\n  " in result.output
     assert "ape run loop " in result.output
+    words = " ".join(result.output.split())
+    assert "at most 74.5% on slETH" in words
+    assert "the account is TEST::7" in words

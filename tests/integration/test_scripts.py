@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from eth_utils import keccak
 
 from scripts import claim, deploy, request, stake, status, verify_deployment
+from scripts._session import NodeCommand
 from sluice.client import NEXT_STEPS, ActionError, Client, format_ether, parse_ether
 from sluice.deploy.chain import Reverted, Web3Reader
 from sluice.deploy.registry import Registry
@@ -201,7 +202,20 @@ def test_ape_finds_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves out, with a line in the log, what it cannot load in its own way."""
     monkeypatch.chdir(ROOT)
     there = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
-    assert set(ScriptCommand().commands) == there >= {"deploy", "farm", "leave", "loop", "provide", "stake"}
+    commands = ScriptCommand().commands
+    assert set(commands) == there >= {"deploy", "farm", "leave", "loop", "provide", "stake"}
+    other = {name for name, each in commands.items() if not isinstance(each, NodeCommand)}
+    assert other == {"demo", "stress"}, "these start their own nodes"
+
+
+@pytest.mark.parametrize("command", [deploy.cli, stake.cli])
+def test_node_that_is_not_there_is_two_lines(protocol: Protocol, command: click.Command) -> None:
+    words = ["1"] if command is stake.cli else []
+    result = CliRunner().invoke(command, [*words, "--network", "http://127.0.0.1:9"], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "Error: No node to work with: " in result.output
+    assert "`make chain`" in result.output
+    assert len(result.output.splitlines()) == 2
 
 
 # --- Deploy and verify ---
@@ -297,13 +311,20 @@ def test_every_hint_is_for_an_error_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wei"), [("1", ETHER), ("1_000.5", 10_005 * ETHER // 10), ("0.000000000000000001", 1), ("1e-3", 10**15)]
+    ("text", "wei"),
+    [
+        ("1", ETHER),
+        ("1_000.5", 10_005 * ETHER // 10),
+        ("0.000000000000000001", 1),
+        ("1e-3", 10**15),
+        ("12345678901.000000000000000001", 12345678901 * ETHER + 1),
+    ],
 )
 def test_amounts_are_exact(text: str, wei: int) -> None:
     assert parse_ether(text) == wei
 
 
-@pytest.mark.parametrize("text", ["", "1,5", "-1", "nan", "inf", "0"])
+@pytest.mark.parametrize("text", ["", "1,5", "-1", "nan", "inf", "0", "1e-19", "1e-999999999", "1e20", "1e999999999"])
 def test_wrong_amounts_are_refused(text: str) -> None:
     with pytest.raises(ActionError, match=f"amount {text!r}"):
         parse_ether(text)
