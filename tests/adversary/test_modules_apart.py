@@ -132,6 +132,7 @@ MAY: dict[str, set[str]] = {
     "sell": {"transfer"},
     "sell_for": {"transfer"},
     "sell_with_permit": {"transfer"},
+    "sell_for_with_permit": {"transfer"},
     "sell_request": {"transfer", "pass on"},
     "send_request": {"transfer", "pass on"},
     "stake_here": {"transfer", "stake"},
@@ -600,6 +601,16 @@ class TwoWorlds:
         self.module("sell_with_permit", lambda: b.pool.contract.sellWithPermit(*args, sender=who))
         b.core.token.approve(b.pool.contract, INFINITE, sender=who)
 
+    @act(user=users, portion=portions)
+    def sell_for_with_permit(self, user: int, portion: int) -> None:
+        who, b = self.b.users[user], self.b
+        most = int(b.core.token.balanceOf(who))
+        deadline, signature = self.permit(b.core.token, user, b.pool.contract, most)
+        args = (part(b.pool.assets, portion), most, who, deadline, as_bytes(signature))
+        b.core.token.approve(b.pool.contract, 0, sender=who)
+        self.module("sell_for_with_permit", lambda: b.pool.contract.sellForWithPermit(*args, sender=who))
+        b.core.token.approve(b.pool.contract, INFINITE, sender=who)
+
     @act(user=users, where=st.integers(0, 3), how=st.integers(0, 3), portion=portions)
     def pay_the_core(self, user: int, where: int, how: int, portion: int) -> None:
         """An address of the core is named as the receiver. Ether: the vault stakes it for the pool, gateway and rewards
@@ -977,6 +988,7 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("sell", (0, 20 * ETHER)),
     ("sell_for", (1, 9_000)),
     ("sell_with_permit", (2, ETHER)),
+    ("sell_for_with_permit", (2, 1)),
     ("sell_request", (0, True, False)),
     ("sell_request", (1, False, True)),
     ("stake_here", (0, 500 * ETHER)),
@@ -1088,7 +1100,17 @@ def play(kind: type[TwoWorlds]) -> Counter[str]:
 
 
 ALWAYS = {"stake", "transfer", "request", "finalize", "claim", "earn", "tip", "lose", "touch", "note"}
-ALWAYS |= {"sell", "sell_for", "sell_with_permit", "sell_request", "send_request", "stake_here", "add", "remove"}
+ALWAYS |= {
+    "sell",
+    "sell_for",
+    "sell_with_permit",
+    "sell_for_with_permit",
+    "sell_request",
+    "send_request",
+    "stake_here",
+    "add",
+    "remove",
+}
 ALWAYS |= {"collect", "claim_rest", "pay_treasury", "set terms", "set treasury", "pause", "resume"}
 ALWAYS |= {"liquidity token", "approve", "permit", "transfer from"}
 ALWAYS |= {
