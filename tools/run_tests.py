@@ -62,7 +62,8 @@ def chain_folders(tests: Path) -> list[str]:
 
 def machines(tests: Path) -> list[str]:
     """Random lives, which read the profile: the rest would only be run a second time in a deep run."""
-    models = [*tests.glob("unit/test_*_model.py"), tests / "adversary/test_modules_apart.py"]
+    others = "adversary/test_modules_apart.py", "integration/test_model_agreement.py", "markets/test_core_untouched.py"
+    models = [*tests.glob("unit/test_*_model.py"), *(tests / name for name in others)]
     return ["tests/stateful", *sorted(f"tests/{path.relative_to(tests)}" for path in models if path.exists())]
 
 

@@ -5,6 +5,7 @@ Long random lives are in tests/stateful. Here every life starts from the same ch
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
@@ -19,19 +20,20 @@ from tests.pair import COVER, DAY, ETHER, GWEI, Pair, Site
 from tests.protocol import Protocol
 from tests.site import prepare_site
 
-EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+EXAMPLES = settings(max_examples=200 if DEEP else 15, deadline=None, suppress_health_check=list(HealthCheck))
 AMOUNT = st.integers(10**15, 20_000 * ETHER)
 POOL = st.integers(4, 10_000)  # ether
 PPM = st.integers(-40_000, 5_000)
 Life = Callable[[], Pair]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def prepared(protocol: Protocol) -> tuple[Site, NodeBackend]:
     return prepare_site(protocol)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def life(prepared: tuple[Site, NodeBackend]) -> Life:
     site, node = prepared
     copy: Callable[[], ProcessBackend] = in_process(node)

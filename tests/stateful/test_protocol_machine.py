@@ -45,7 +45,7 @@ def test_everybody_does_anything_through_the_node(prepared: tuple[Site, NodeBack
         def teardown(self) -> None:
             node.back_to(self.mark)
 
-    run_state_machine_as_test(ThroughTheNode, settings=depth(60, 60) if DEEP else depth(6, 25))
+    run_state_machine_as_test(ThroughTheNode, settings=depth(60, 60) if DEEP else depth(4, 25))
 
 
 def test_everybody_does_anything_in_process(prepared: tuple[Site, NodeBackend]) -> None:
@@ -57,4 +57,4 @@ def test_everybody_does_anything_in_process(prepared: tuple[Site, NodeBackend]) 
         def connect(self) -> ProcessBackend:
             return copy()
 
-    run_state_machine_as_test(InProcess, settings=depth(1_000, 100) if DEEP else depth(60, 50))
+    run_state_machine_as_test(InProcess, settings=depth(1_000, 100) if DEEP else depth(35, 50))

@@ -471,7 +471,7 @@ def test_F1_bonds_do_what_the_model_foretells(protocol):
     run_state_machine_as_test(
         BondMachine,
         settings=settings(
-            max_examples=300 if deep else 25,
+            max_examples=300 if deep else 15,
             stateful_step_count=60,
             suppress_health_check=list(HealthCheck),
         ),

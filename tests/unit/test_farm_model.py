@@ -15,7 +15,7 @@ from tests.in_process import Process
 from tests.small_core import DAY, ETHER
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-EVENTS = 2_000 if DEEP else 300
+EVENTS = 2_000 if DEEP else 700
 HOUR = 3_600
 
 SIZES = {  # rewards, stakes

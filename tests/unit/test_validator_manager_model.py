@@ -750,7 +750,7 @@ def test_B6_F5_validators_are_what_the_model_foretells(protocol):
     run_state_machine_as_test(
         ManagerMachine,
         settings=settings(
-            max_examples=300 if deep else 40,
+            max_examples=300 if deep else 20,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
