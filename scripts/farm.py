@@ -270,7 +270,7 @@ def refuse_others(action: str, context: click.Context) -> None:
         if actions is None or action in actions:
             continue
         if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
-            raise ActionError(f"{option.opts[0]} is not of {action}, but of {', '.join(actions)}.")
+            raise ActionError(f"{option.opts[0]} goes with {', '.join(actions)}, not with {action}.")
 
 
 ACTIONS: dict[str, Callable[[Farm, ApeSender, Wish], None]] = {
