@@ -15,7 +15,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
-from tests.helpers import signer
+from tests.helpers import DAY, ETHER, GWEI, deposit_to_beacon, set_rate, signer, stake
 from tests.protocol import Protocol
 from tests.typed_data import as_bytes, sign_permit
 
@@ -157,6 +157,19 @@ def install_book(protocol: Protocol) -> Any:
     book = protocol.actors.deployer.deploy(ape.project.StakeBook, protocol.bonds)
     protocol.as_governor(protocol.bonds.setManager, book)
     return book
+
+
+def open_book(protocol: Protocol) -> Any:
+    """2,000 ether pooled, 960 of them on the consensus layer, at a rate that is no round number, nothing unvested."""
+    stake(protocol, protocol.actors.staker, 1_999 * ETHER)
+    deposit_to_beacon(protocol, 960 * GWEI)
+    set_rate(protocol, 123_456_789_123 * GWEI)
+    return install_book(protocol)
+
+
+def open_case(protocol: Protocol, book: Any, operator: int, loss: int = ETHER, duration: int = 40 * DAY) -> ReceiptAPI:
+    """``loss`` in wei."""
+    return book.openCase(operator, loss // GWEI, duration, sender=protocol.actors.stranger)
 
 
 def rate_of(protocol: Protocol) -> Fraction:

@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
         print("error: the contracts do not compile", file=sys.stderr)
         return 1
     if not deep:
-        pytest("Python", [*plain, "tests/py"])
+        pytest("Python", [*plain, *parallel(chosen), "tests/py"])
     # the devnet: on anvil, in a deep run on a real execution client (tests/devnet/conftest.py)
     pytest("devnet", [*plain, *parallel(chosen), "-m", "not anvil" if deep else "not deep", "tests/devnet"])
     if not deep and not chosen:  # what is chosen is pytest's to understand

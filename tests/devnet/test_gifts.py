@@ -98,6 +98,7 @@ def test_D8_consolidation_counts_once(world: World) -> None:
     assert (staked(protocol, source), staked(protocol, target)) == (0, 96 * ETHER)
 
 
+@pytest.mark.deep
 def test_D8_strangers_consolidation_into_ours_is_a_gain_once(world: World) -> None:
     """EIP-7251 lets anybody merge a validator of its own into any that compounds. It is a gift like others."""
     protocol, devnet, giver = world.protocol, world.devnet, account(20)

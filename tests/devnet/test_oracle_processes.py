@@ -27,10 +27,10 @@ PASSWORD = "correct horse"
 DEEP = pytest.mark.deep
 STEPS = [
     pytest.param("built", marks=DEEP),
-    "in the journal",
+    pytest.param("in the journal", marks=DEEP),
     "signed",
     pytest.param("published", marks=DEEP),
-    "before submission",
+    pytest.param("before submission", marks=DEEP),
     "sent",
 ]
 WAITING = "while its vote waits for a block"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil, floor
 
-import ape
 import pytest
 
 from tests.bonding import (
@@ -16,8 +15,9 @@ from tests.bonding import (
     bond,
     bond_of,
     held,
-    install_book,
     line,
+    open_book,
+    open_case,
     rate_of,
     register,
     settlement_signatures,
@@ -28,20 +28,16 @@ from tests.helpers import (
     ETHER,
     GWEI,
     advance_frame,
-    deposit_to_beacon,
     next_at,
     now,
     report_as_oracle,
-    set_rate,
     signed_report,
-    stake,
     warp_to,
 )
 from tests.reverts import reverts
 
 DURATION = 40 * DAY
 LOSS = ETHER
-COVER_GAS = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +61,8 @@ def staker(protocol):
 
 
 @pytest.fixture(scope="module")
-def book(protocol, staker):
-    """2,000 ether pooled, 960 of them on the consensus layer, at a rate that is no round number, nothing unvested."""
-    stake(protocol, staker, 1_999 * ETHER)
-    deposit_to_beacon(protocol, 960 * GWEI)
-    set_rate(protocol, 123_456_789_123 * GWEI)
-    return install_book(protocol)
+def book(protocol):
+    return open_book(protocol)
 
 
 @pytest.fixture
@@ -82,11 +74,6 @@ def operators(protocol, book, staker):
 @pytest.fixture
 def operator(operators):
     return operators[0]
-
-
-def open_case(protocol, book, operator, loss=LOSS, duration=DURATION):
-    """`loss` in wei."""
-    return book.openCase(operator, loss // GWEI, duration, sender=protocol.actors.stranger)
 
 
 def case_of(protocol, operator):
@@ -510,91 +497,6 @@ def test_F1_report_passes_whatever_bonds_and_cases_are(protocol, bonds, vault, b
     (covered, *_) = [event for event in tx.events if event.event_name == "LossCovered"]
     assert (covered.module, covered.shares) == (bonds, 2 * ETHER)
     assert [held(protocol, each) for each in operators] == [0, 0, 0]
-
-
-def test_F7_more_operators_at_fault_than_one_loss_is_taken_from(protocol, bonds, vault, token, book, staker):
-    """INV-BND-07: the first 40 fit into three quarters of the vault's gas; the others wait for the next loss."""
-    count, shares = 60, ETHER
-    operators = [register(protocol, staker) for _ in range(count)]
-    token.approve(bonds, count * shares, sender=staker)
-    for operator in operators:
-        bonds.deposit(operator, shares, sender=staker)
-        # half of the cases end with their limit, half of the bonds are emptied by them
-        open_case(protocol, book, operator, ETHER // 100 if operator % 2 else 100 * ETHER)
-    asked = 2**100
-    account = protocol.impersonate(vault, 100 * ETHER)
-    gas = bonds.cover.estimate_gas_cost(asked, sender=account)
-    assert gas < COVER_GAS * 3 // 4
-    tx = report_as_oracle(protocol, gain=-90 * ETHER)
-    assert len([event for event in tx.events if event.event_name == "CaseCharged"]) == 40
-    assert line(protocol) == operators[40:]
-    assert all(held(protocol, operator) == shares for operator in operators[40:])
-    # whoever stands behind them is not spared: anybody goes on where the report stopped
-    fund = protocol.cover
-    before = token.balanceOf(fund)
-    tx = bonds.collect(sender=protocol.actors.stranger)
-    assert line(protocol) == []
-    assert token.balanceOf(fund) - before == tx.return_value > 9 * ETHER
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=protocol.actors.stranger)
-
-
-def forty_three(protocol, book):
-    """Each with a bond of 1 slETH, all but the last with a case: two more than a report charges."""
-    bonds, staker = protocol.bonds, protocol.actors.staker
-    operators = [register(protocol, staker) for _ in range(43)]
-    protocol.token.approve(bonds, 43 * ETHER, sender=staker)
-    for operator in operators:
-        bonds.deposit(operator, ETHER, sender=staker)
-    for operator in operators[:-1]:
-        open_case(protocol, book, operator, ETHER // 100)
-    return operators
-
-
-def test_collecting_ends_where_the_last_of_then_has_left_the_line_otherwise(protocol, bonds, book):
-    """INV-BND-10: a bond that is emptied behind the 40th, or all that stood there; who comes later pays nothing."""
-    operators = forty_three(protocol, book)
-    stranger, (first, last, later) = protocol.actors.stranger, operators[40:]
-    report_as_oracle(protocol, gain=-90 * ETHER)
-    assert line(protocol) == [first, last]
-    for _ in range(2):
-        book.chargePreparation(last, sender=stranger)
-    open_case(protocol, book, later, 100 * ETHER)
-    assert line(protocol) == [first, later]
-    with ape.chain.isolate():
-        bonds.collect(sender=stranger)
-        assert held(protocol, later) == ETHER
-    for _ in range(2):
-        book.chargePreparation(first, sender=stranger)
-    assert line(protocol) == [later]
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=stranger)
-    assert held(protocol, later) == ETHER
-
-
-def test_collecting_ends_with_who_was_in_line_then_and_after_a_day(protocol, bonds, book):
-    """INV-BND-10: a later fault is not asked for an older loss."""
-    operators = forty_three(protocol, book)
-    stranger = protocol.actors.stranger
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=stranger)
-    report_as_oracle(protocol, gain=-90 * ETHER)
-    open_case(protocol, book, operators[42], 100 * ETHER)
-    assert line(protocol) == operators[40:]
-    snapshot = ape.chain.snapshot()
-    bonds.collect(sender=stranger)
-    assert line(protocol) == [operators[42]]
-    assert held(protocol, operators[42]) == ETHER
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=stranger)
-    ape.chain.restore(snapshot)
-    warp_to(now() + DAY)
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=stranger)
-    # a loss without more than forty leaves nothing to collect
-    report_as_oracle(protocol, gain=-ETHER // 100)
-    with reverts(bonds.NothingToCollect):
-        bonds.collect(sender=stranger)
 
 
 def test_nobody_comes_back_into_the_line_with_next_to_nothing(protocol, bonds, token, book, operators, staker):
