@@ -1,35 +1,35 @@
-"""One devnet for a session: on anvil, in a deep run on a real execution client. Ether is counted after every test."""
+"""One devnet for a session, and one with a protocol for a file that asks for it. Ether is counted after every test."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sluice.devnet import Backend, Devnet, DevnetSettings
+from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
+from tests.devnet.backend import BACKEND
+from tests.devnet.world import World, open_world
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a test run in the background of a script: what these tests start would ignore Ctrl-C, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-BACKEND = Backend.ETHEREUMJS if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else Backend.ANVIL
-
-
 SLOWEST_FIRST = (
-    "test_stories.py",
-    "test_gifts.py",
-    "test_slashings.py",
     "test_oracle_daemon.py",
+    "test_stories.py",
     "test_watcher.py",
     "test_oracle_processes.py",
-    "test_provision.py",
-    "test_oracle_nodes.py",
-    "test_keepers.py",
+    "test_cli.py",
     "test_keeper.py",
+    "test_slashings.py",
     "test_operator_cli.py",
+    "test_gifts.py",
+    "test_provision.py",
+    "test_processes.py",
+    "test_oracle_nodes.py",
 )
 
 
@@ -52,10 +52,19 @@ def books(devnet: Devnet) -> Books:
     return Books(devnet)
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A devnet and a protocol of its own."""
+    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
+        yield opened
+
+
 @pytest.fixture(autouse=True)
 def conserved(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Execution and consensus balances and what was burnt, to the gwei, after every test that used the devnet."""
+    """Execution and consensus balances and what was burnt, to the gwei, after every test of the devnet or a world."""
     yield
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").books.check()
     if "devnet" in request.fixturenames:
         running: Devnet = request.getfixturevalue("devnet")
         running.set_faults(0)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from eth_account.signers.local import LocalAccount
 
@@ -20,22 +17,10 @@ from tests.devnet.staking import (
     request_consolidation,
     until,
 )
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 NO_ONE = "0x" + "00" * 20
 FOREIGN = b"\x01" + bytes(11) + b"\xee" * 20
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def conserved(world: World) -> Iterator[None]:
-    yield
-    world.books.check()
 
 
 def held_by(protocol: Protocol, operator: int, *people: LocalAccount) -> list[int]:

@@ -12,22 +12,10 @@ from sluice.chain.node import NodeError
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings, RoundFailedError
 from tests.devnet.protocol import ETHER, FRAME, WEI, account
 from tests.devnet.staking import Key, look, until
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 KEEPER = 4
 NO_ONE = "0x" + "00" * 20
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def conserved(world: World) -> Iterator[None]:
-    yield
-    world.books.check()
 
 
 def keeper(world: World, folder: Path, key: LocalAccount | None, pools: tuple[str, ...] = ()) -> KeeperDaemon:

@@ -31,12 +31,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield opened
 
 
-@pytest.fixture(autouse=True)
-def conserved(world: World) -> Iterator[None]:
-    yield
-    world.books.check()
-
-
 def pair(world: World, folder: Path) -> list[KeeperDaemon]:
     both = [keeper(world, folder / str(number), account(number)) for number in (FIRST, SECOND)]
     for each in both:

@@ -23,7 +23,7 @@ from sluice.deploy.registry import Registry
 from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
 from sluice.operators import Operators
-from tests.devnet.conftest import BACKEND
+from tests.devnet.backend import BACKEND
 from tests.devnet.protocol import ETHER, ROOT
 from tests.devnet.staking import until
 

@@ -18,7 +18,7 @@ from sluice.oracle.provision import (
     lost_since,
     slashed_of,
 )
-from tests.devnet.conftest import BACKEND
+from tests.devnet.backend import BACKEND
 from tests.devnet.staking import Key, deposit_data, eth, look, make_deposits, make_validators, until
 
 CREDENTIALS = b"\x02" + bytes(11) + b"\x77" * 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,18 +14,6 @@ from tests.challenging import ForgedTree, flat
 from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, Protocol, RefusedError, account, as_struct
 from tests.devnet.staking import look, until
 from tests.devnet.world import World, open_world
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def conserved(world: World) -> Iterator[None]:
-    yield
-    world.books.check()
 
 
 @pytest.mark.parametrize("left", [3 * WEI // 10, pytest.param(0, marks=pytest.mark.deep)])

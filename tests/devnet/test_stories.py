@@ -6,7 +6,6 @@ counted: execution balances, consensus balances and burnt fees, to the gwei.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,22 +21,10 @@ from tests.devnet.staking import (
     make_deposits,
     until,
 )
-from tests.devnet.world import World, open_world
+from tests.devnet.world import World
 
 NO_ONE = "0x" + "00" * 20
 FOREIGN = b"\x01" + bytes(11) + b"\xee" * 20
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(Path(tmp_path_factory.mktemp("protocol"))) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def conserved(world: World) -> Iterator[None]:
-    yield
-    world.books.check()
 
 
 def test_ether_goes_to_work_and_comes_back(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sluice.demo.site import WAITS
 from sluice.devnet import Devnet, DevnetSettings
 from sluice.devnet.books import Books
-from tests.devnet.conftest import BACKEND
+from tests.devnet.backend import BACKEND
 from tests.devnet.protocol import SLOT, WEI, Protocol
 from tests.devnet.staking import Key
 
