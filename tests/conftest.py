@@ -30,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
         remember_settings()
 
 
+FIRST = ("test_model_agreement.py", "test_gas.py")
+"""The one reads all of the chain, which grows from test to test; the other is one long test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+
+
 @pytest.fixture(scope="session")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Protocol:
     """Request it in every test on the chain, or through a fixture of session scope: isolation keeps what is early."""

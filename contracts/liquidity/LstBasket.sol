@@ -464,7 +464,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         (ok, answer) = settings.provider().staticcall{gas: PROVIDER_GAS}(abi.encodeCall(ILstRateProvider.rates, ()));
         if (!ok || answer.length != 64) return (false, 0, 0);
         (low, high) = abi.decode(answer, (uint256, uint256));
-        // no healthy provider says more than 2^96 - 1, and sums of less cannot overflow
+        // no provider of ours says more than 2^80 - 1, and sums of less cannot overflow
         ok = low != 0 && low <= high && high <= type(uint96).max;
     }
 

@@ -405,7 +405,17 @@ def test_D11_a_jump_that_waits_long_enough_does_not_become_a_rise(process, cbeth
     assert_sick(cbeth, Health.HALTED)
 
 
-@pytest.mark.parametrize("rate", [0, 2**96, 2**255])
+def test_D11_the_greatest_rate_leaves_what_lies_beside_it(cbeth, governance):
+    at, proven = cbeth.provider.record()[2], cbeth.provider.provenAt()
+    cbeth.set_rate(2**80 - 1)
+    accept_all(cbeth, governance)
+    assert cbeth.provider.record()[:2] == (2**80 - 1, 2**80 - 1)
+    assert cbeth.provider.record()[2] >= at
+    assert cbeth.provider.provenAt() == proven
+    assert_healthy(cbeth, 2**80 - 1)
+
+
+@pytest.mark.parametrize("rate", [0, 2**80, 2**96, 2**255])
 def test_D11_what_is_no_rate_is_none(cbeth, governance, rate):
     cbeth.set_rate(rate)
     assert_sick(cbeth, Health.RATE_INVALID)
