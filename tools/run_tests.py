@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,6 +92,21 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tu
     return process.returncode, "".join(kept)
 
 
+@contextmanager
+def forge_build(env: dict[str, str]) -> Iterator[None]:
+    """forge compiles beside what is done meanwhile: each of the two compilers takes one core. What fails is told by
+    `forge test`.
+    """
+    with subprocess.Popen(
+        ["forge", "build"], cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield
+        except BaseException:
+            process.terminate()
+            raise
+
+
 def main(arguments: list[str]) -> int:
     deep = "--deep" in arguments
     chosen = [word for word in arguments if word != "--deep"]
@@ -108,7 +125,10 @@ def main(arguments: list[str]) -> int:
             failed.append(f"{title} (exit {code})")
         total.update(counts(output))
 
-    code, _ = run("compile", ["ape", "compile"])
+    has_forge = not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol"))
+    profile = {"FOUNDRY_PROFILE": "deep"} if deep else {}
+    with forge_build(profile) if has_forge else nullcontext():
+        code, _ = run("compile", ["ape", "compile"])
     if code:
         print("error: the contracts do not compile", file=sys.stderr)
         return 1
@@ -124,8 +144,8 @@ def main(arguments: list[str]) -> int:
         total.update(node_counts(output))
     if folders := machines(ROOT / "tests") if deep else chain_folders(ROOT / "tests"):
         pytest("chain", ["ape", "test", *parallel(chosen), *folders])
-    if not chosen and any((ROOT / "tests/forge").glob("**/*.t.sol")):
-        code, output = run("forge", ["forge", "test"], {"FOUNDRY_PROFILE": "deep"} if deep else {})
+    if has_forge:
+        code, output = run("forge", ["forge", "test"], profile)
         if code:
             failed.append(f"forge (exit {code})")
         total.update(forge_counts(output))
