@@ -23,11 +23,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("ape_test"):
+        from tests import speed
         from tests.isolation import repair
-        from tests.speed import remember_settings
 
         repair()
-        remember_settings()
+        speed.remember_settings()
+        speed.remember_contracts()
+        speed.remember_mining()
+        speed.ask_no_environment()
 
 
 FIRST = ("test_model_agreement.py", "test_gas.py")

@@ -151,6 +151,7 @@ class FarmTwin:
         for number in ids:
             s = self.streams[number]
             m = s.members.pop(who.address)
+            s.error += self._step(s, stake)
             given = self.farm.stream(number)[12] - s.forfeited
             open_part = m.exact - m.counted
             assert math.floor(open_part - m.error - self._step(s, stake)) <= given <= math.floor(open_part)
@@ -220,7 +221,9 @@ class FarmTwin:
         if forgotten:  # the contract shows what was counted as forfeited
             given = self.farm.stream(number)[12] - s.forfeited
             m = s.members[who.address]
-            m.error += self._step(s, self.stakes[token.address, who.address])
+            step = self._step(s, self.stakes[token.address, who.address])
+            m.error += step
+            s.error += step
             counted = s.paid[who.address] + given - s.before[who.address]
             assert math.floor(m.exact - m.error) <= counted <= math.floor(m.exact)
             m.counted = counted
