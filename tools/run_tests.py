@@ -12,8 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,19 +91,10 @@ def run(title: str, command: list[str], env: dict[str, str] | None = None) -> tu
     return process.returncode, "".join(kept)
 
 
-@contextmanager
-def forge_build(env: dict[str, str]) -> Iterator[None]:
-    """forge compiles beside what is done meanwhile: each of the two compilers takes one core. What fails is told by
-    `forge test`.
-    """
-    with subprocess.Popen(
-        ["forge", "build"], cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield
-        except BaseException:
-            process.terminate()
-            raise
+def forge_build(env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Begun beside ape's compilation: each takes one core. What fails is told by `forge test`."""
+    null = subprocess.DEVNULL
+    return subprocess.Popen(["forge", "build"], cwd=ROOT, env={**os.environ, **env}, stdout=null, stderr=null)
 
 
 def main(arguments: list[str]) -> int:

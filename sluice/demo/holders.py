@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Self
 
-from sluice.demo.judge import BPS, Court, UnfairError
+from sluice.demo.judge import Court, UnfairError
 from sluice.markets.aave import Listing
-from sluice.units import ether
+from sluice.units import BPS, ether
 
 if TYPE_CHECKING:
     from collections.abc import Callable

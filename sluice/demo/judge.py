@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from sluice.model.pool import Curve
+from sluice.units import BPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sluice.demo.site import Pool
 
 GWEI: Final = 10**9
-BPS: Final = 10_000
 SEEN: Final = {
     "WithdrawalQueue": ("Requested", "Finalized", "Claimed"),
     "InstantPool": (
