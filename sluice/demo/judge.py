@@ -14,14 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from sluice.model.pool import Curve
-from sluice.units import BPS
+from sluice.units import BPS, WEI_PER_GWEI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sluice.demo.site import Pool
 
-GWEI: Final = 10**9
 SEEN: Final = {
     "WithdrawalQueue": ("Requested", "Finalized", "Claimed"),
     "InstantPool": (
@@ -125,7 +124,7 @@ class InstantBook:
     @property
     def held(self) -> int:
         """slETH, also in the queue."""
-        return self.shares + self.awaited * GWEI
+        return self.shares + self.awaited * WEI_PER_GWEI
 
     def curve(self) -> Curve:
         least, most, _, target = self.terms
@@ -196,13 +195,13 @@ class InstantBook:
 
     def on_replenished(self, told: Mapping[str, Any], _: int) -> None:
         self.shares -= told["shares"]
-        self.awaited += told["shares"] // GWEI
+        self.awaited += told["shares"] // WEI_PER_GWEI
 
     def on_collected(self, told: Mapping[str, Any], block: int) -> None:
         request, shares, assets = told["id"], told["shares"], told["assets"]
         require(f"what the pool counted for request {request}", assets, self.queue.due(request))
         require(f"shares of the pool's request {request}", shares, self.queue.asked[request][1])
-        size = shares // GWEI
+        size = shares // WEI_PER_GWEI
         for_rests = min(size, max(0, self.leaving - self.collected))
         require("what is set aside for who has left", told["restAssets"], assets * for_rests // size)
         own = assets - told["restAssets"]
@@ -211,7 +210,7 @@ class InstantBook:
         self.collected += size
         self.points.append((self.collected, self.points[-1][1] + assets))
         # since it was finalised it has not grown with the rate
-        self.grown += Fraction(own - self.worth((size - for_rests) * GWEI, block), self.supply)
+        self.grown += Fraction(own - self.worth((size - for_rests) * WEI_PER_GWEI, block), self.supply)
 
     def on_restclaimed(self, told: Mapping[str, Any], _: int) -> None:
         start, shares = told["id"], told["shares"]
@@ -362,7 +361,7 @@ class Court:
         farm.count(newest)
         functions = self.pool.contract("InstantPool").functions
         legs = tuple(functions.legs().call(block_identifier=newest))
-        require("legs of the instant pool", legs, (instant.assets, instant.shares, instant.awaited * GWEI))
+        require("legs of the instant pool", legs, (instant.assets, instant.shares, instant.awaited * WEI_PER_GWEI))
         require("its liquidity", functions.totalSupply().call(block_identifier=newest), instant.supply)
         self.judged = newest
         return self.judge
