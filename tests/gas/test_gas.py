@@ -180,11 +180,12 @@ def measure_farm(b: Bench) -> None:
 
 
 def measure_basket(b: Bench) -> None:
-    """slETH, a token that is no proxy, and cbETH as on mainnet (its proxy, pinned and proven; what its transfers read
-    and write), in a core and a basket whose governance acts at once."""
+    """slETH, a token that is no proxy and tells its rate itself, and others' with all that their rates are read from
+    (cbETH as on mainnet: its proxy, pinned and proven; what its transfers read and write), in a core and a basket whose
+    governance acts at once."""
     me, governance = b.p.actors.staker, b.p.actors.other
     core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
-    core.stake(me, 60 * ETHER)
+    core.stake(me, 120 * ETHER)
     core.touch()
     world = World.deploy(ape.project, governance)
     foreign = Foreign(ape.project, governance, world.manager, NodeClock())
@@ -209,6 +210,17 @@ def measure_basket(b: Bench) -> None:
     for swap, exact in ((swap_in, "in"), (swap_out, "out")):
         b.gas(f"basket: swap cbETH into slETH, exact {exact}", swap(world.basket, cbeth.token, core.token, ETHER, me))
         b.gas(f"basket: swap slETH into cbETH, exact {exact}", swap(world.basket, core.token, cbeth.token, ETHER, me))
+    others = {
+        "wstETH": foreign.wsteth(118 * 10**16),
+        "rETH": foreign.reth(112 * 10**16),
+        "mETH": foreign.meth(104 * 10**16, lambda: int(ape.chain.blocks.height)),
+    }
+    for name, lst in others.items():
+        lst.token.mint(me, 100 * ETHER, sender=me)
+        list_(lst.token, lst.provider)
+        b.gas(f"basket: swap {name} into slETH", swap_in(world.basket, lst.token, core.token, ETHER, me))
+    swap = swap_in(world.basket, others["wstETH"].token, others["rETH"].token, ETHER, me)
+    b.gas("basket: swap wstETH into rETH", swap)
 
 
 def measure_reports(b: Bench) -> None:
