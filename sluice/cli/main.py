@@ -1,15 +1,26 @@
 """The command and its groups."""
 
+from importlib import import_module
+from typing import Final
+
 import click
 
-from sluice.cli.devnet import devnet
-from sluice.cli.keeper import keeper
-from sluice.cli.operator import operator
-from sluice.cli.oracle import oracle
-from sluice.cli.watch import watch
+GROUPS: Final = ("devnet", "keeper", "operator", "oracle", "watch")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Groups(click.Group):
+    """Imports a group when it is asked for: all of them together take seconds, of every start of every service."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *GROUPS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in GROUPS and cmd_name not in self.commands:
+            self.add_command(getattr(import_module(f"sluice.cli.{cmd_name}"), cmd_name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Groups, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sluice")
 def cli() -> None:
     """Sluice: a liquid-staking protocol for Ethereum, and what runs beside it.
@@ -21,10 +32,3 @@ def cli() -> None:
       sluice oracle run --config oracle.yaml            a member of the committee
       sluice watch --config watch.yaml --once           is the newest report true?
     """
-
-
-cli.add_command(devnet)
-cli.add_command(keeper)
-cli.add_command(operator)
-cli.add_command(oracle)
-cli.add_command(watch)

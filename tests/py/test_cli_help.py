@@ -41,7 +41,10 @@ def test_help_has_an_example_and_says_what_each_option_is(name: str) -> None:
 def every(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
             yield from every(below, (*path, name))
 
 
