@@ -267,6 +267,9 @@ class Model:
         if amount == 0:
             raise Refused("AmountZero")
         self._debit(token, amount)
+        for other in self.tokens.values():
+            if other is not token and other.value * BPS > self.total * other.share_cap:
+                raise Refused("ShareCapExceeded")
         self.supply -= lp
         return amount
 
@@ -289,9 +292,10 @@ class Model:
             raise Refused("AmountZero")
         source, target, _ = self._pair(given, taken)
         self._debit(target, amount)
-        if source.worth_down(brought) < target.worth_up(amount):
+        kept = brought - self._give_back(source, brought, -source.out_fee)
+        if source.worth_down(kept) < target.worth_up(amount):
             raise Refused("RebalanceLoses")
-        self._credit(source, brought)
+        self._credit(source, kept)
 
     def sync(self) -> None:
         for name, token in self.tokens.items():

@@ -189,9 +189,10 @@ interface IInstantPool is IERC20, IERC721Receiver {
 
     // --- Upkeep ---
 
-    /// @notice Hand in slETH of the pool, `shares` at most, until ether and what is awaited reach the target. Anybody may call.
+    /// @notice Hand in slETH of the pool, as much as ether and what is awaited lack to the target, in one request (of the queue's
+    /// largest size at most). Anybody may call; nobody chooses the size, since somebody has to collect each request.
     /// @dev Errors: {NothingToReplenish}, {RequestTooSmall}, those of the queue.
-    function replenish(uint256 shares) external returns (uint256 id);
+    function replenish() external returns (uint256 id);
 
     /// @notice Take up to `limit` finalised requests of the pool, oldest first, and count their ether. Anybody may call.
     /// @return count how many there were

@@ -300,12 +300,12 @@ contract InstantPool is IInstantPool, ERC20Permit, AccessManaged {
     // --- Upkeep ---
 
     /// @inheritdoc IInstantPool
-    function replenish(uint256 shares) external returns (uint256 id) {
+    function replenish() external returns (uint256 id) {
         Rate memory rate = _rate();
         Legs memory legs_ = _legs;
         uint256 expected = legs_.assets + _worth(legs_.awaited * GWEI, rate);
-        uint256 missing = Math.saturatingSub(target(), expected);
-        shares = Math.min(Math.min(shares, MAX_REQUEST), Math.min(legs_.shares, _toShares(missing, rate)));
+        uint256 missing = _toShares(Math.saturatingSub(target(), expected), rate);
+        uint256 shares = Math.min(MAX_REQUEST, Math.min(legs_.shares, missing));
         shares -= shares % GWEI;
         if (shares == 0) revert NothingToReplenish();
         if (shares < MIN_REQUEST) revert RequestTooSmall(shares, MIN_REQUEST);

@@ -168,7 +168,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
         _burn(msg.sender, lp);
-        _pool = _debit(_pool, token, _tokens[token].holding, amount, low);
+        PoolState state = _debit(_pool, token, _tokens[token].holding, amount, low);
+        _requireSharesBut(token, state.total());
+        _pool = state;
         emit LiquidityRemoved(msg.sender, receiver, token, amount, lp);
         _pay(token, receiver, amount);
     }
@@ -354,10 +356,12 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
         Trade memory later = _trade(_pool, tokenIn, tokenOut);
+        int256 outFee = later.settingsIn.outFee();
+        uint256 kept = amountIn - _giveBack(tokenIn, amountIn, -outFee, outFee);
         uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
-        uint256 received = Math.mulDiv(amountIn, Math.min(first.lowIn, later.lowIn), ONE);
+        uint256 received = Math.mulDiv(kept, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
-        _credit(_pool, tokenIn, later.settingsIn, later.holdingIn, amountIn, later.lowIn, true);
+        _credit(_pool, tokenIn, later.settingsIn, later.holdingIn, kept, later.lowIn, true);
         emit Rebalanced(msg.sender, tokenOut, amountOut, tokenIn, amountIn);
     }
 
@@ -557,14 +561,28 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 value;
         (value, state) = _set(state, token, holding, holding.balance() + amount, low);
         unchecked {
-            // 32, 104, 128 and 16 bits, ONE 60 and BPS 14
-            uint256 cap = settings.cap() * ONE;
+            uint256 cap = settings.cap() * ONE; // 32 and 60 bits
             if (value > cap) revert CapExceeded(token, value, cap);
-            if (capped && value * BPS > state.total() * settings.shareCap()) {
-                revert ShareCapExceeded(token, value, state.total(), settings.shareCap());
-            }
         }
+        if (capped) _requireShare(token, value, state.total(), settings);
         _pool = state;
+    }
+
+    /// @dev Of all tokens but one: what else is taken out alone makes their parts larger.
+    function _requireSharesBut(address token, uint256 total) private view {
+        for (uint256 i; i < _list.length; ++i) {
+            address other = _list[i];
+            Token storage t = _tokens[other];
+            if (other != token) _requireShare(other, t.holding.value(), total, t.settings);
+        }
+    }
+
+    function _requireShare(address token, uint256 value, uint256 total, TokenSettings settings) private pure {
+        unchecked {
+            // 104, 128 and 16 bits, BPS 14
+            uint256 cap = settings.shareCap();
+            if (value * BPS > total * cap) revert ShareCapExceeded(token, value, total, cap);
+        }
     }
 
     /// @dev The only writer of balances but {removeAll}: keeps the total of `state`, which the caller writes, the sum of all

@@ -169,7 +169,7 @@ class KeeperDaemon:
             (there,) = self._view(self.contracts.vault, "convertToAssets(uint256)", ["uint256"], [shares])
             (coming,) = self._view(self.contracts.vault, "convertToAssets(uint256)", ["uint256"], [awaited])
             if min(there, target - assets - coming) >= self.settings.replenish_ether * 10**18:
-                yield from self._send("replenished", pool, "replenish(uint256)", [2**256 - 1])
+                yield from self._send("replenished", pool, "replenish()", [])
 
     def _sweep(self) -> Iterator[str]:
         there = get_balance(self.node, self.contracts.gateway)

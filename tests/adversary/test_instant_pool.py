@@ -60,7 +60,7 @@ class World:
     def sell_out(self) -> None:
         """The holder takes all ether, and what the target allows waits in the queue."""
         self.contract.sellFor(self.pool.assets, INFINITE, self.holder, FOREVER, sender=self.holder)
-        self.contract.replenish(INFINITE, sender=self.stranger)
+        self.contract.replenish(sender=self.stranger)
 
     def sell_request(self, who: Any, shares: int, for_ether: bool = False) -> int:
         request = int(self.core.queue.request(shares, who, sender=who))
@@ -240,7 +240,7 @@ def test_I2_no_walk_at_one_rate_takes_from_who_stays(seed):
         lambda: c.sellFor(amount(pool.assets), INFINITE, attacker, FOREVER, sender=attacker),
         lambda: c.stake(attacker, 0, ZERO, sender=attacker, value=amount(200 * ETHER)),
         lambda: world.sell_request(attacker, max(MIN_BOUGHT, amount(100 * ETHER)), draw.random() < 0.5),
-        lambda: c.replenish(amount(200 * ETHER), sender=attacker),
+        lambda: c.replenish(sender=attacker),
         world.cover,
         world.pay,
     ]
@@ -323,13 +323,14 @@ class Reentrant:
         self.does(core.queue, "setApprovalForAll", c, True)
         c.addLiquidity(0, 0, self.contract, FOREVER, sender=world.holder, value=30 * ETHER)
         c.sellFor(world.pool.assets * 3 // 4, INFINITE, world.holder, FOREVER, sender=world.holder)
-        c.replenish(20 * ETHER, sender=world.stranger)
+        c.replenish(sender=world.stranger)
         self.does(c, "removeLiquidity", 10 * ETHER, 0, 0, self.contract)
         self.does(c, "removeLiquidity", 5 * ETHER, 0, 0, self.contract)
         self.second = int(c.restOf(0)[1])
         world.cover()
         core.queue.finalize(core.queue.finalizable(), sender=world.stranger)
         c.collect(9, sender=world.stranger)
+        c.sellFor(world.pool.assets // 4, INFINITE, world.holder, FOREVER, sender=world.holder)  # to be handed in
         for _ in range(4):
             self.does(core.queue, "request", ETHER, self.contract)
         self.first = int(core.queue.lastRequestId()) - 3
@@ -371,7 +372,7 @@ class Reentrant:
             "sellTheSame": self.data("sellRequest", first, False, 0, me, FOREVER),
             "swapRequest": self.data("sellRequest", first + 2, False, 0, me, FOREVER),
             "sent": (queue, queue.data_of("safeTransferFrom", me.address, self.world.contract, first + 3, sale)),
-            "replenish": self.data("replenish", ETHER),
+            "replenish": self.data("replenish"),
             "collect": self.data("collect", 5),
             "payTreasury": self.data("payTreasury"),
             "transfer": self.data("transfer", self.world.holder, ETHER),
@@ -472,13 +473,16 @@ def test_C6_a_request_of_dust_costs_its_sender_more_than_whoever_collects_it():
 
 
 def test_C6_nobody_hands_in_dust_of_the_pool():
-    """Handing in costs nothing but gas: in parts of the queue's minimum it would fill the pool's requests."""
+    """Handing in costs nothing but gas, and each request has to be collected before anybody leaves: in parts it would
+    be cheaper to stop leavers than to free them."""
     world = World()
-    c = world.contract
-    c.sellFor(60 * ETHER, INFINITE, world.holder, FOREVER, sender=world.holder)
-    assert world.refused(c.replenish, MIN_BOUGHT - GWEI, sender=world.stranger) == "RequestTooSmall"
+    c, pool = world.contract, world.pool
+    c.sellFor(pool.assets - pool.target + MIN_BOUGHT // 2, INFINITE, world.holder, FOREVER, sender=world.holder)
+    assert world.refused(c.replenish, sender=world.stranger) == "RequestTooSmall"
     assert c.requests() == (0, 0)
-    c.replenish(INFINITE, sender=world.stranger)
+    c.sellFor(10 * ETHER, INFINITE, world.holder, FOREVER, sender=world.holder)
+    c.replenish(sender=world.stranger)
+    assert world.refused(c.replenish, sender=world.stranger) in ("NothingToReplenish", "RequestTooSmall")
     assert c.requests()[0] == 1
 
 

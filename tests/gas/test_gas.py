@@ -115,7 +115,7 @@ def measure_pool(b: Bench) -> None:
     b.gas("add slETH alone", p.pool.addLiquidity(ETHER, 0, me, forever, sender=me))
     b.gas("stake from the pool", p.pool.stake(me, 0, ZERO, sender=me, value=ETHER))
     p.pool.sellFor(60 * ETHER, 100 * ETHER, me, forever, sender=me)
-    b.gas("hand the pool's slETH in", p.pool.replenish(100 * ETHER, sender=p.actors.stranger))
+    b.gas("hand the pool's slETH in", p.pool.replenish(sender=p.actors.stranger))
     b.gas("remove liquidity, part of it in the queue", p.pool.removeLiquidity(ETHER // 2, 0, 0, me, sender=me))
     p.queue.request(ETHER, me, sender=me)
     p.queue.setApprovalForAll(p.pool, True, sender=me)
@@ -136,11 +136,13 @@ def measure_collecting(b: Bench) -> None:
     p, me, other, forever = b.p, b.p.actors.staker, b.p.actors.other, 2**48
     p.token.approve(p.pool, 2**256 - 1, sender=me)
     p.pool.addLiquidity(0, 0, other, forever, sender=other, value=10 * ETHER)
-    p.pool.sellFor(9 * ETHER, 10 * ETHER, me, forever, sender=me)
 
     def pay(count: int) -> None:
         for _ in range(count):
-            p.pool.replenish(ETHER // 5, sender=me)
+            assets, _, awaited = p.pool.legs()
+            spare = max(0, assets + p.vault.convertToAssets(awaited) - p.pool.target())
+            p.pool.sellFor(spare + ETHER // 5, 10 * ETHER, me, forever, sender=me)
+            p.pool.replenish(sender=me)
         p.queue.request(ETHER // 10, me, sender=me)  # stays open
         b.report()
         p.queue.finalize(p.queue.lastRequestId() - 1, sender=me)

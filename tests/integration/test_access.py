@@ -161,7 +161,7 @@ OPEN: Mapping[str, set[str]] = {
         "payTreasury()",
         "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
         "removeLiquidity(uint256,uint256,uint256,address)",
-        "replenish(uint256)",
+        "replenish()",
         "sell(uint256,uint256,address,uint256)",
         "sellFor(uint256,uint256,address,uint256)",
         "sellForWithPermit(uint256,uint256,address,uint256,bytes)",

@@ -111,7 +111,7 @@ def test_what_the_pool_has_in_the_queue_comes_later(shell: Shell, protocol: Prot
     fill(protocol, who, ETHER, 0)
     stake(protocol, protocol.actors.other, 4 * ETHER)
     shell.ok(leave.cli, "1.9", "--yes", "--account", "TEST::8")
-    pool.replenish(MOST, sender=protocol.actors.stranger)
+    pool.replenish(sender=protocol.actors.stranger)
     awaited = pool.legs()[2]
     assert awaited > 8 * ETHER // 10
 
@@ -143,7 +143,7 @@ def test_rest_that_is_paid_in_parts_is_followed(shell: Shell, protocol: Protocol
     protocol.token.approve(pool, MOST, sender=other)
     for shares in (6 * ETHER, 3 * ETHER):  # the target is 5
         pool.sell(shares, 0, other, FOREVER, sender=other)
-        pool.replenish(MOST, sender=other)
+        pool.replenish(sender=other)
     awaited = pool.legs()[2]
     shell.ok(provide.cli, "--remove", "all", "--yes")
     left = awaited * 9 // 10

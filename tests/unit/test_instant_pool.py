@@ -454,7 +454,7 @@ def test_nothing_added_reverts(c, seller):
 
 def test_remove_pays_a_part_of_every_leg(pool, c, core, provider, receiver, stranger):
     c.sellFor(90 * ETHER, INFINITE, provider, FOREVER, sender=provider)
-    c.replenish(INFINITE, sender=stranger)
+    c.replenish(sender=stranger)
     assets, shares, awaited = c.legs()
     assert min(assets, shares, awaited) > ETHER
     mine, supply = c.balanceOf(provider), pool.supply
@@ -489,7 +489,7 @@ def test_remove_nothing_or_too_much_reverts(c, provider):
 def short_of_ether(pool, c, core, provider, stranger):
     """Three quarters of the ether is sold, and slETH handed in for it."""
     c.sellFor(75 * ETHER, INFINITE, provider, FOREVER, sender=provider)
-    c.replenish(INFINITE, sender=stranger)
+    c.replenish(sender=stranger)
     return pool
 
 
@@ -499,18 +499,18 @@ def test_replenish_hands_in_what_is_missing_to_the_target(pool, c, core, provide
     shares = missing * core.supply // core.total
     shares -= shares % GWEI
     held = pool.shares
-    tx = c.replenish(INFINITE, sender=stranger)
+    tx = c.replenish(sender=stranger)
     assert [log for log in tx.events if log.event_name == "Replenished"] == [c.Replenished(1, shares)]
     assert (pool.shares, pool.awaited) == (held - shares, shares)
     assert core.queue.ownerOf(1) == c.address
     assert c.requests() == (1, 1)
     with reverts(c.NothingToReplenish):
-        c.replenish(INFINITE, sender=stranger)
+        c.replenish(sender=stranger)
 
 
 def test_replenish_leaves_slETH_that_nobody_needs(c, stranger):
     with reverts(c.NothingToReplenish):
-        c.replenish(INFINITE, sender=stranger)
+        c.replenish(sender=stranger)
 
 
 def test_collect_counts_what_the_queue_paid(short_of_ether, c, core, governance, stranger):

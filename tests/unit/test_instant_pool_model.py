@@ -313,19 +313,19 @@ class PoolMachine(RuleBasedStateMachine):
 
     # --- Upkeep ---
 
-    @rule(amount=amounts)
-    def replenish(self, amount: int) -> None:
+    @rule()
+    def replenish(self) -> None:
         pool, core = self.pool, self.core
         missing = max(0, pool.target - pool.assets - core.worth(pool.awaited))
-        shares = min(amount, 1_000 * ETHER, pool.shares, missing * core.supply // core.total)
+        shares = min(1_000 * ETHER, pool.shares, missing * core.supply // core.total)
         shares -= shares % GWEI
         call = pool.contract.replenish
         if shares == 0:
-            return self.expect("NothingToReplenish", call, amount, sender=self.world.stranger)
+            return self.expect("NothingToReplenish", call, sender=self.world.stranger)
         if shares < MIN_BOUGHT:
-            return self.expect("RequestTooSmall", call, amount, sender=self.world.stranger)
+            return self.expect("RequestTooSmall", call, sender=self.world.stranger)
         standing, awaited = self.standings, pool.awaited
-        request = call(amount, sender=self.world.stranger)
+        request = call(sender=self.world.stranger)
         assert core.queue.getRequest(request)[:2] == (pool.contract.address.lower(), shares)
         assert pool.awaited == awaited + shares
         self.keeps_standing(standing, 2)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.basket import FOREVER, LP_FEE, World, config
 from tests.in_process import Process, Reverted
+from tests.reverts import reverts
 from tests.small_core import ETHER
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
@@ -137,6 +138,60 @@ def test_nobody_keeps_a_token_from_being_removed_by_funding_it(project):
     with pytest.raises(Reverted):
         siege.basket.fund(siege.token("B"), 1, sender=siege.attacker)
     siege.basket.removeToken(siege.token("B"), sender=siege.governance)
+
+
+def test_D11_a_cap_on_shares_holds_for_who_brings_and_takes_liquidity_in_one_transaction(project):
+    """A has become worthless and its provider does not know. Who makes the basket large for a moment brings much of it
+    below the cap; what they came with does not go out alone then, and with all of it goes the loss."""
+    siege = Siege(project)
+    for letter in "CD":
+        siege.world.list(letter, ETHER, ETHER, inFee=0, outFee=0)
+    siege.world.endow(siege.holder)
+    siege.world.endow(siege.attacker)
+    siege.add("C", 9_000 * ETHER, siege.holder)
+    siege.add("D", 17_000 * ETHER, siege.holder)
+    siege.world.configure("A", shareCap=2_550)  # 9,000 of 36,000 are 25 %
+    plain = 36_000 * ETHER * 2_550 // BPS - 9_000 * ETHER
+
+    def good() -> int:
+        return sum(int(siege.token(letter).balanceOf(siege.attacker)) for letter in "BCD")
+
+    before = good()
+    shares = [siege.add(letter, 100_000 * ETHER) for letter in "BCD"]
+    whole = int(siege.basket.pool()[2])
+    brought = whole * 2_549 // BPS - siege.held("A")
+    assert brought > 70_000 * ETHER
+    siege.swap("A", "D", brought)
+    for letter, lp in zip("BCD", shares, strict=True):
+        with reverts(project.LstBasket.ShareCapExceeded, token=siege.token("A"), shareCap=2_550):
+            siege.remove(letter, lp // 100)
+    siege.basket.removeAll(sum(shares), [0] * 4, siege.attacker, sender=siege.attacker)
+    assert good() - before < plain * 101 // 100
+
+
+def test_I2_a_rebalancer_earns_no_bonuses_either(project):
+    """It takes a token out with its bonus and brings it back without a fee."""
+    siege = Siege(project, B={"inFee": 50, "outFee": -50})
+    siege.fund("B", GIVEN)
+    basket, governance, b = siege.basket, siege.governance, siege.token("B")
+    rebalancer = governance.deploy(project.BasketIntruder, basket)
+    siege.world.manager.grantRole(7, rebalancer, 0, sender=governance)
+    selector = basket.data_of("rebalance", b, 0, b, b"")[:4]
+    siege.world.manager.setTargetFunctionRole(basket, [selector], 7, sender=governance)
+    taken = siege.swap("A", "B", 200 * ETHER)
+    assert (taken, siege.pot("B")) == (201 * ETHER, GIVEN - ETHER)
+    b.transfer(rebalancer, taken + ETHER, sender=siege.attacker)
+
+    data = basket.data_of("rebalance", siege.token("A"), 200 * ETHER, b, b"")
+    kept = 200 * ETHER - 1 - (200 * ETHER - 1) * 50 // BPS
+    rebalancer.setGive(200 * ETHER - 1, sender=governance)
+    with reverts(project.LstBasket.RebalanceLoses, given=200 * ETHER, received=kept):
+        rebalancer.run(basket, data, sender=governance)
+    least = 200 * ETHER * BPS // (BPS - 50)
+    rebalancer.setGive(least, sender=governance)
+    rebalancer.run(basket, data, sender=governance)
+    assert siege.pot("B") == GIVEN - ETHER + least * 50 // BPS >= GIVEN
+    assert siege.there("B") == 1_000 * ETHER + GIVEN - taken + least
 
 
 FEES = [(0, 0), (50, -50), (100, -100), (30, -20), (100, -40), (0, 70), (5, 5)]

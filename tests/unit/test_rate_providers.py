@@ -217,7 +217,7 @@ def vault_over(foreign, asset, governance, asynchronous: bool) -> Any:
 def test_erc4626_low_is_after_the_exit_fee(foreign, asset, governance):
     vault = vault_over(foreign, asset, governance, False)
     vault.setExitFee(3, sender=governance)
-    provider = foreign.provider("Erc4626RateProvider", pin(), vault)
+    provider = foreign.provider("Erc4626RateProvider", pin(), vault, True)
     assert provider.token() == vault
     whole = ETHER * (99 * ETHER + 2) // (90 * ETHER + 1)
     assert provider.rates() == (whole * (BPS - 3) // BPS, whole + 1)
@@ -225,7 +225,7 @@ def test_erc4626_low_is_after_the_exit_fee(foreign, asset, governance):
 
 def test_erc4626_without_previews_has_no_fee_to_tell(foreign, asset, governance):
     vault = vault_over(foreign, asset, governance, True)
-    provider = foreign.provider("Erc4626RateProvider", pin(), vault)
+    provider = foreign.provider("Erc4626RateProvider", pin(), vault, False)
     whole = ETHER * (99 * ETHER + 2) // (90 * ETHER + 1)
     assert provider.rates() == (whole, whole + 1)
 
@@ -234,17 +234,25 @@ def test_erc4626_that_raises_its_exit_fee_to_drain_the_basket_is_sick(foreign, a
     """mechanisms.md 3.3, 4: "withdrawal-fee manipulation by an LST (set fee 99 %, drain) is stopped by the max-move
     guard"."""
     vault = vault_over(foreign, asset, governance, False)
-    lst = Lst(vault, foreign.provider("Erc4626RateProvider", pin(), vault), lambda _: None, lambda: None)
+    lst = Lst(vault, foreign.provider("Erc4626RateProvider", pin(), vault, True), lambda _: None, lambda: None)
     assert lst.provider.health() == Health.HEALTHY
     vault.setExitFee(9_900, sender=governance)
     assert_sick(lst, Health.FELL)
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_erc4626_without_the_preview_that_was_expected_is_not_deployed(project, foreign, asset, governance, expected):
+    """A vault that is paused while its provider is deployed would lose its exit fee for good."""
+    vault = vault_over(foreign, asset, governance, asynchronous=expected)
+    with reverts(project.Erc4626RateProvider.PreviewUnexpected, vault=vault, expected=expected):
+        foreign.provider("Erc4626RateProvider", pin(), vault, expected)
 
 
 def test_erc7575_reads_the_vault_of_another_share(foreign, governance):
     share = foreign.deploy("LstStandIn")
     vault = foreign.deploy("OutsideShareVaultStandIn", share)
     vault.setRate(RATE, sender=governance)
-    provider = foreign.provider("Erc4626RateProvider", pin(), vault)
+    provider = foreign.provider("Erc4626RateProvider", pin(), vault, False)
     assert (provider.token(), provider.source()) == (share, vault)
     assert provider.rates() == (RATE, RATE + 1)
 

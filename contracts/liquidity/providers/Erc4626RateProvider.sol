@@ -13,10 +13,16 @@ import {LstRateProvider} from "./LstRateProvider.sol";
 contract Erc4626RateProvider is LstRateProvider {
     bool private immutable HAS_PREVIEW;
 
-    constructor(address authority_, Limits memory limits_, Pin memory pin, address vault)
+    /// @notice `previewRedeem` of the vault answers where it should not, or does not where it should (it may be paused).
+    error PreviewUnexpected(address vault, bool expected);
+
+    /// @param hasPreview whether `previewRedeem` answers: were it asked once alone, a vault that is paused in that moment would
+    /// never have its exit fee counted
+    constructor(address authority_, Limits memory limits_, Pin memory pin, address vault, bool hasPreview)
         LstRateProvider(authority_, limits_, pin, _shareOf(vault), vault)
     {
-        HAS_PREVIEW = _hasPreview(vault);
+        if (_hasPreview(vault) != hasPreview) revert PreviewUnexpected(vault, hasPreview);
+        HAS_PREVIEW = hasPreview;
         _start();
     }
 

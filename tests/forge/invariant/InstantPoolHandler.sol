@@ -301,20 +301,18 @@ contract InstantPoolHandler is Deployment {
 
     // --- Upkeep ---
 
-    function replenish(uint256 size) external ofPool {
+    function replenish() external ofPool {
         (uint256 assets, uint256 shares, uint256 awaited) = pool.legs();
         uint256 expected = assets + vault.convertToAssets(awaited);
         uint256 target = pool.target();
         uint256 most = target < expected ? 0 : Math.min(vault.convertToShares(target - expected), shares);
         most = Math.min(most, 1_000 ether);
         most -= most % 1 gwei;
-        bytes memory call = abi.encodeCall(pool.replenish, (size));
+        bytes memory call = abi.encodeCall(pool.replenish, ());
         if (most == 0) return _refused(STRANGER, 0, call, IInstantPool.NothingToReplenish.selector);
-        size = _size(size, MIN_BOUGHT, Math.max(most, MIN_BOUGHT));
-        call = abi.encodeCall(pool.replenish, (size));
         if (most < MIN_BOUGHT) return _refused(STRANGER, 0, call, IInstantPool.RequestTooSmall.selector);
-        requested = size - size % 1 gwei;
-        uint256 id = pool.replenish(size);
+        requested = most;
+        uint256 id = pool.replenish();
         held.push(id);
         (, uint256 left, uint256 more) = pool.legs();
         vm.assertEq(shares - left, requested, "the pool gives what it hands in");

@@ -196,6 +196,7 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedByBalance];
             return _refused(user, call, ILstBasket.BalanceTooLow.selector);
         }
+        if (_refusedByOthersCap(i, amount, user, call)) return;
         if (_refusedWhileFrozen(i, user, call)) return;
         uint256 before = lsts[i].token.balanceOf(user);
         vm.prank(user);
@@ -284,14 +285,17 @@ contract LstBasketHandler is Test {
         bytes memory call = abi.encodeCall(basket.rebalance, (_token(o), amount, _token(i), ""));
         if (_refusedSwap(address(this), i, o, call)) return;
         uint256 needed = Math.ceilDiv(Math.ceilDiv(amount * lsts[o].high, ONE) * ONE, lsts[i].low);
+        needed = _withBonus(i, needed);
         bool tooLittle = extra % 4 == 0;
         rebalanceGives = tooLittle ? needed - 1 : needed + (extra % 4 == 1 ? 0 : extra % 1 ether);
+        uint256 back = _back(i, rebalanceGives, -lsts[i].config.outFee);
         if (lsts[o].frozen) return _refusedAnyhow(address(this), call, Action.RefusedWhileFrozen);
         if (tooLittle) {
             ++done[Action.RefusedRebalance];
             return _refused(address(this), call, ILstBasket.RebalanceLoses.selector);
         }
-        if (_refusedByCap(i, rebalanceGives, o, amount, call)) return;
+        if (_refusedByCap(i, rebalanceGives - back, o, amount, call)) return;
+        lsts[i].incentive += back;
         vm.assertEq(basket.rebalance(_token(o), amount, _token(i), ""), rebalanceGives);
         ++done[Action.Rebalance];
     }
@@ -551,6 +555,15 @@ contract LstBasketHandler is Test {
         return amount * uint256(bonus < fee ? bonus : fee) / BPS;
     }
 
+    /// @dev The least of token `i` of which `kept` is left when its bonus has gone back.
+    function _withBonus(uint256 i, uint256 kept) private view returns (uint256 amount) {
+        int256 bonus = -lsts[i].config.outFee;
+        if (bonus <= 0) return kept;
+        amount = kept * BPS / (BPS - uint256(bonus));
+        while (amount - _back(i, amount, bonus) < kept) ++amount;
+        while (amount != 0 && amount - 1 - _back(i, amount - 1, bonus) >= kept) --amount;
+    }
+
     function _fee(uint256 i, uint256 o) private view returns (int256) {
         return int256(lsts[i].config.inFee) + lsts[o].config.outFee;
     }
@@ -640,6 +653,21 @@ contract LstBasketHandler is Test {
         _refused(address(this), call, why);
         ++done[Action.RefusedByCap];
         return true;
+    }
+
+    /// @dev `amount` of token `i` out, alone.
+    function _refusedByOthersCap(uint256 i, uint256 amount, address user, bytes memory call) private returns (bool) {
+        (uint256 balance, uint256 value,) = basket.holdingOf(_token(i));
+        (,, uint256 total) = basket.pool();
+        total = total - value + (balance - amount) * lsts[i].low / ONE;
+        for (uint256 k = 0; k < TOKENS; ++k) {
+            (, value,) = basket.holdingOf(_token(k));
+            if (k == i || value * BPS <= total * lsts[k].config.shareCap) continue;
+            _refused(user, call, ILstBasket.ShareCapExceeded.selector);
+            ++done[Action.RefusedByCap];
+            return true;
+        }
+        return false;
     }
 
     function _refusedWhilePaused(bytes memory call) private returns (bool) {
