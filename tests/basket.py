@@ -116,6 +116,16 @@ class ModelToken:
     cut_off: bool = False
 
     @property
+    def charge(self) -> int:
+        """Of taking it out, bps."""
+        return max(0, self.out_fee)
+
+    @property
+    def bonus(self) -> int:
+        """For taking it out, and back from who brings it in, bps."""
+        return max(0, -self.out_fee)
+
+    @property
     def is_rate(self) -> bool:
         return 0 < self.low <= self.high
 
@@ -162,13 +172,12 @@ class Model:
         if self.paused:
             raise Refused("BasketIsPaused")
 
-    def _pair(self, given: str, taken: str) -> tuple[ModelToken, ModelToken, int]:
+    def _pair(self, given: str, taken: str) -> tuple[ModelToken, ModelToken]:
         if given == taken:
             raise Refused("SameToken")
         if self.tokens[given].input_off:
             raise Refused("InputIsOff")
-        source, target = self.price(given), self.price(taken)
-        return source, target, source.in_fee + target.out_fee
+        return self.price(given), self.price(taken)
 
     def _set(self, token: ModelToken, balance: int) -> None:
         token.balance = balance
@@ -188,30 +197,28 @@ class Model:
 
     def quote_in(self, given: str, taken: str, amount: int) -> tuple[int, int]:
         """Of exactly ``amount`` in: out and its bonus."""
-        source, target, fee = self._pair(given, taken)
+        source, target = self._pair(given, taken)
         value = source.worth_down(amount)
-        if fee > 0:
-            value -= ceil(Fraction(value * fee, BPS))
+        value -= ceil(Fraction(value * (source.in_fee + target.charge), BPS))
         out = target.amount_of(value)
-        bonus = min(floor(Fraction(out * -fee, BPS)), target.incentive) if fee < 0 else 0
+        bonus = min(floor(Fraction(out * target.bonus, BPS)), target.incentive)
         if out + bonus == 0:
             raise Refused("AmountZero")
         return out + bonus, bonus
 
     def quote_out(self, given: str, taken: str, amount: int) -> tuple[int, int]:
         """For exactly ``amount`` out: in and the bonus in what comes out."""
-        source, target, fee = self._pair(given, taken)
+        source, target = self._pair(given, taken)
         if amount == 0:
             raise Refused("AmountZero")
-        bonus = min(amount - ceil(Fraction(amount * BPS, BPS - fee)), target.incentive) if fee < 0 else 0
+        bonus = min(amount - ceil(Fraction(amount * BPS, BPS + target.bonus)), target.incentive)
         value = target.worth_up(amount - bonus)
-        if fee > 0:
-            value = ceil(Fraction(value * BPS, BPS - fee))
+        value = ceil(Fraction(value * BPS, BPS - source.in_fee - target.charge))
         return ceil(Fraction(value * ETHER, source.low)), bonus
 
-    def _give_back(self, token: ModelToken, amount: int, fee: int) -> int:
+    def _give_back(self, token: ModelToken, amount: int) -> int:
         """Of what comes in, what a bonus took when it went out."""
-        back = floor(Fraction(amount * min(-token.out_fee, fee), BPS)) if token.out_fee < 0 < fee else 0
+        back = floor(Fraction(amount * token.bonus, BPS))
         token.incentive += back
         return back
 
@@ -219,7 +226,7 @@ class Model:
         source, target = self.tokens[given], self.tokens[taken]
         target.incentive -= bonus
         self._debit(target, amount_out - bonus)
-        self._credit(source, amount_in - self._give_back(source, amount_in, source.in_fee + target.out_fee))
+        self._credit(source, amount_in - self._give_back(source, amount_in))
 
     def swap_exact_in(self, given: str, taken: str, amount: int) -> int:
         self._open()
@@ -252,7 +259,7 @@ class Model:
             lp = floor(Fraction(net * self.supply, high))
         if lp == 0:
             raise Refused("AmountZero")
-        back = 0 if first else self._give_back(token, amount, token.in_fee)
+        back = 0 if first else self._give_back(token, amount)
         self._credit(token, amount - back, capped=not first)
         self.supply += lp + (DEAD_SHARES if first else 0)
         return lp
@@ -262,7 +269,7 @@ class Model:
         token = self.price(letter)
         low = sum(t.worth_down(t.balance) for name, t in self.tokens.items() if t.balance and self.counts(name))
         value = floor(Fraction(lp * low, self.supply))
-        value -= ceil(Fraction(value * (self.lp_fee + max(token.out_fee, 0)), BPS))
+        value -= ceil(Fraction(value * (self.lp_fee + token.charge), BPS))
         amount = token.amount_of(value)
         if amount == 0:
             raise Refused("AmountZero")
@@ -290,9 +297,9 @@ class Model:
         self._open()
         if amount == 0:
             raise Refused("AmountZero")
-        source, target, _ = self._pair(given, taken)
+        source, target = self._pair(given, taken)
         self._debit(target, amount)
-        kept = brought - self._give_back(source, brought, -source.out_fee)
+        kept = brought - self._give_back(source, brought)
         if source.worth_down(kept) < target.worth_up(amount):
             raise Refused("RebalanceLoses")
         self._credit(source, kept)

@@ -7,51 +7,43 @@ import {BPS} from "./Constants.sol";
 
 /// @title Prices of the basket
 /// @notice What comes in is taken at its low rate and what goes out at its high rate, and every rounding is the pool's.
-/// @dev Rates are wei for {ONE} wei of a token, fees basis points, at most a fiftieth of BPS. What does not fit 256 bits
-/// reverts; `pot` is what there is for bonuses in the token that goes out.
+/// @dev Rates are wei for {ONE} wei of a token, `fee` and `bonusRate` basis points, at most a fiftieth of BPS. What does not
+/// fit 256 bits reverts; `pot` is what there is for bonuses in the token that goes out.
 library BasketPricing {
     using FixedPointMathLib for uint256;
 
     uint256 internal constant ONE = 1e18;
 
     /// @return amountOut with the bonus
-    function exactIn(uint256 amountIn, uint256 low, uint256 high, int256 fee, uint256 pot)
+    function exactIn(uint256 amountIn, uint256 low, uint256 high, uint256 fee, uint256 bonusRate, uint256 pot)
         internal
         pure
         returns (uint256 amountOut, uint256 bonus)
     {
         uint256 value = amountIn.mulDiv(low, ONE);
         unchecked {
-            if (fee > 0) value -= share(value, uint256(fee)); // a part of it
+            value -= share(value, fee); // a part of it
         }
         amountOut = value.mulDiv(ONE, high);
-        if (fee < 0) {
-            bonus = amountOut.mulDiv(uint256(-fee), BPS).min(pot);
+        if (bonusRate != 0) {
+            bonus = amountOut.mulDiv(bonusRate, BPS).min(pot);
             amountOut += bonus;
         }
     }
 
     /// @return amountIn for `amountOut` with the bonus that is in it
-    function exactOut(uint256 amountOut, uint256 low, uint256 high, int256 fee, uint256 pot)
+    function exactOut(uint256 amountOut, uint256 low, uint256 high, uint256 fee, uint256 bonusRate, uint256 pot)
         internal
         pure
         returns (uint256 amountIn, uint256 bonus)
     {
-        if (fee < 0) {
+        if (bonusRate != 0) {
             // the part of the price is rounded up, so the bonus is at most that of the part
-            bonus = (amountOut - amountOut.mulDivUp(BPS, BPS + uint256(-fee))).min(pot);
+            bonus = (amountOut - amountOut.mulDivUp(BPS, BPS + bonusRate)).min(pot);
         }
         uint256 value = (amountOut - bonus).mulDivUp(high, ONE);
-        if (fee > 0) value = value.mulDivUp(BPS, BPS - uint256(fee));
+        value = value.mulDivUp(BPS, BPS - fee);
         amountIn = value.mulDivUp(ONE, low);
-    }
-
-    /// @notice Part of a fee of `fee` bps that goes back to where bonuses come from: what was a bonus when the token that comes
-    /// in went out is one again. Were it the shares', who owns them could go in circles until nothing is left.
-    /// @return bps of what comes in
-    function returned(int256 fee, int256 outFee) internal pure returns (uint256) {
-        if (fee <= 0 || outFee >= 0) return 0;
-        return uint256(fee < -outFee ? fee : -outFee);
     }
 
     /// @notice `bps` of a value, rounded up.

@@ -42,14 +42,26 @@ library BasketStateLib {
         return address(uint160(TokenSettings.unwrap(settings)));
     }
 
-    /// @return bps
-    function inFee(TokenSettings settings) internal pure returns (int16) {
-        return int16(uint16(TokenSettings.unwrap(settings) >> 160));
+    /// @return bps, never negative
+    function inFee(TokenSettings settings) internal pure returns (uint256) {
+        return uint16(TokenSettings.unwrap(settings) >> 160);
     }
 
     /// @return bps
     function outFee(TokenSettings settings) internal pure returns (int16) {
         return int16(uint16(TokenSettings.unwrap(settings) >> 176));
+    }
+
+    /// @return bps, what of the out fee is charged
+    function outCharge(TokenSettings settings) internal pure returns (uint256) {
+        int256 fee = settings.outFee();
+        return fee > 0 ? uint256(fee) : 0;
+    }
+
+    /// @return bps, what is paid to who takes the token out, and paid back by who brings it in
+    function outBonus(TokenSettings settings) internal pure returns (uint256) {
+        int256 fee = settings.outFee();
+        return fee < 0 ? uint256(-fee) : 0;
     }
 
     /// @return bps

@@ -46,7 +46,8 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 lowIn;
         uint256 lowOut;
         uint256 highOut;
-        int256 fee; // bps
+        uint256 fee; // bps
+        uint256 bonusRate; // bps
     }
 
     uint256 private constant ONE = BasketPricing.ONE;
@@ -142,7 +143,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
             lp = value - DEAD_SHARES;
             _mint(NOBODY, DEAD_SHARES);
         } else {
-            uint256 net = value - BasketPricing.share(value, _lpFeeWith(settings.inFee()));
+            uint256 net = value - BasketPricing.share(value, _pool.lpFee() + settings.inFee());
             lp = Math.mulDiv(net, supply, _totalHigh());
         }
         if (lp < minLp) revert LpBelowMinimum(lp, minLp);
@@ -163,7 +164,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         (uint256 low, uint256 high) = _rates(token, _tokens[token].settings, _tokens[token].holding);
         (uint256 total,,) = _value();
         uint256 value = Math.mulDiv(lp, total, totalSupply());
-        value -= BasketPricing.share(value, _lpFeeWith(_tokens[token].settings.outFee()));
+        value -= BasketPricing.share(value, _pool.lpFee() + _tokens[token].settings.outCharge());
         amount = Math.mulDiv(value, ONE, high);
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
@@ -263,7 +264,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @inheritdoc ILstBasket
     function configOf(address token) public view returns (TokenConfig memory) {
         TokenSettings s = _tokens[token].settings;
-        return TokenConfig(s.provider(), s.inFee(), s.outFee(), s.shareCap(), s.cap(), s.inputOff());
+        return TokenConfig(s.provider(), int16(uint16(s.inFee())), s.outFee(), s.shareCap(), s.cap(), s.inputOff());
     }
 
     /// @inheritdoc ILstBasket
@@ -356,8 +357,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
         Trade memory later = _trade(_pool, tokenIn, tokenOut);
-        int256 outFee = later.settingsIn.outFee();
-        uint256 kept = amountIn - _giveBack(tokenIn, amountIn, -outFee, outFee);
+        uint256 kept = amountIn - _giveBack(tokenIn, amountIn, later.settingsIn);
         uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
         uint256 received = Math.mulDiv(kept, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
@@ -423,27 +423,31 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         trade.tokenOut = tokenOut;
         trade.settingsIn = settings;
         trade.holdingIn = holding;
-        int256 fee = settings.inFee();
         (trade.lowIn,) = _rates(tokenIn, settings, holding);
         settings = _tokens[tokenOut].settings;
         holding = _tokens[tokenOut].holding;
         trade.holdingOut = holding;
         (trade.lowOut, trade.highOut) = _rates(tokenOut, settings, holding);
         unchecked {
-            trade.fee = fee + settings.outFee(); // 16 bits each
+            trade.fee = trade.settingsIn.inFee() + settings.outCharge(); // 16 bits each
         }
+        trade.bonusRate = settings.outBonus();
     }
 
     function _out(Trade memory trade, uint256 amountIn) private view returns (uint256 amountOut, uint256 bonus) {
-        uint256 pot = trade.fee < 0 ? _incentives[trade.tokenOut] : 0;
-        (amountOut, bonus) = BasketPricing.exactIn(amountIn, trade.lowIn, trade.highOut, trade.fee, pot);
+        (uint256 low, uint256 high) = (trade.lowIn, trade.highOut);
+        (amountOut, bonus) = BasketPricing.exactIn(amountIn, low, high, trade.fee, trade.bonusRate, _pot(trade));
         if (amountOut == 0) revert AmountZero();
     }
 
     function _in(Trade memory trade, uint256 amountOut) private view returns (uint256 amountIn, uint256 bonus) {
         if (amountOut == 0) revert AmountZero();
-        uint256 pot = trade.fee < 0 ? _incentives[trade.tokenOut] : 0;
-        return BasketPricing.exactOut(amountOut, trade.lowIn, trade.highOut, trade.fee, pot);
+        (uint256 low, uint256 high) = (trade.lowIn, trade.highOut);
+        return BasketPricing.exactOut(amountOut, low, high, trade.fee, trade.bonusRate, _pot(trade));
+    }
+
+    function _pot(Trade memory trade) private view returns (uint256) {
+        return trade.bonusRate != 0 ? _incentives[trade.tokenOut] : 0;
     }
 
     function _rates(address token, TokenSettings settings, TokenHolding holding)
@@ -501,27 +505,23 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         }
     }
 
-    /// @dev A negative fee is for swaps alone.
-    function _lpFeeWith(int16 fee) private view returns (uint256) {
-        return _pool.lpFee() + (fee > 0 ? uint16(fee) : 0);
-    }
-
     // --- Accounts ---
 
     function _swap(Trade memory trade, uint256 amountIn, uint256 amountOut, uint256 bonus, address receiver) private {
         (address tokenIn, address tokenOut) = (trade.tokenIn, trade.tokenOut);
         if (bonus != 0) _incentives[tokenOut] -= bonus;
         PoolState state = _debit(trade.pool, tokenOut, trade.holdingOut, amountOut - bonus, trade.lowOut);
-        uint256 back = _giveBack(tokenIn, amountIn, trade.fee, trade.settingsIn.outFee());
+        uint256 back = _giveBack(tokenIn, amountIn, trade.settingsIn);
         _credit(state, tokenIn, trade.settingsIn, trade.holdingIn, amountIn - back, trade.lowIn, true);
         emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
         _pull(tokenIn, amountIn);
         _pay(tokenOut, receiver, amountOut);
     }
 
-    /// @dev What {BasketPricing-returned} tells, to what there is for bonuses.
-    function _giveBack(address token, uint256 amount, int256 fee, int256 outFee) private returns (uint256 back) {
-        uint256 bps = BasketPricing.returned(fee, outFee);
+    /// @dev Of what comes in, what was a bonus when it went out, to what there is for bonuses. Were it the shares', who owns them
+    /// could go in circles until nothing is left. The fee is no less: {_checkConfig}.
+    function _giveBack(address token, uint256 amount, TokenSettings settings) private returns (uint256 back) {
+        uint256 bps = settings.outBonus();
         if (bps == 0) return 0;
         back = Math.mulDiv(amount, bps, BPS);
         _incentives[token] += back;
@@ -531,7 +531,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @dev What is added.
     function _take(address token, uint256 amount, uint256 low, bool first) private {
         TokenSettings settings = _tokens[token].settings;
-        if (!first) amount -= _giveBack(token, amount, settings.inFee(), settings.outFee());
+        if (!first) amount -= _giveBack(token, amount, settings);
         _credit(_pool, token, settings, _tokens[token].holding, amount, low, !first);
     }
 

@@ -169,6 +169,23 @@ def test_D11_a_cap_on_shares_holds_for_who_brings_and_takes_liquidity_in_one_tra
     assert good() - before < plain * 101 // 100
 
 
+def test_I2_what_was_given_for_one_token_is_not_moved_to_another(project):
+    """Were the bonus of what goes out set against the fee of what comes in, a circle through a third token would."""
+    fees = {"inFee": 50, "outFee": -50}
+    siege = Siege(project, A=fees, B=fees)
+    siege.world.list("C", ETHER, ETHER, inFee=0, outFee=0)
+    siege.world.endow(siege.holder)
+    siege.world.endow(siege.attacker)
+    siege.add("C", 1_000 * ETHER, siege.holder)
+    siege.fund("A", GIVEN)
+    held = 200 * ETHER
+    for given, taken in ("CA", "AB", "BC"):
+        held = siege.swap(given, taken, held)
+    assert held < 200 * ETHER * (BPS - 40) // BPS  # the fee of A, and then that of B
+    assert siege.pot("A") >= GIVEN
+    assert siege.pot("B") > 0
+
+
 def test_I2_a_rebalancer_earns_no_bonuses_either(project):
     """It takes a token out with its bonus and brings it back without a fee."""
     siege = Siege(project, B={"inFee": 50, "outFee": -50})

@@ -15,7 +15,8 @@ contract LiquidityStateFuzz {
         bool off
     ) public pure {
         TokenSettings s = BasketStateLib.listedSettings(provider, inFee, outFee, shareCap, cap, off);
-        assert(s.provider() == provider && s.inFee() == inFee && s.outFee() == outFee);
+        assert(s.provider() == provider && s.inFee() == uint16(inFee) && s.outFee() == outFee);
+        assert(int256(s.outCharge()) - int256(s.outBonus()) == outFee && (s.outCharge() == 0 || s.outBonus() == 0));
         assert(s.shareCap() == shareCap && s.cap() == cap && s.inputOff() == off && s.listed());
         assert(!TokenSettings.wrap(0).listed());
     }

@@ -167,10 +167,10 @@ contract LstBasketHandler is Test {
         if (lsts[i].config.inputOff) return _refused(STRANGER, call, ILstBasket.InputIsOff.selector);
         if (!_usable(i) || !_whole()) return _refusedAnyhow(user, call, Action.RefusedWhileSick);
         uint256 value = amount * lsts[i].low / ONE;
-        value -= Math.ceilDiv(value * _lpFeeWith(lsts[i].config.inFee), BPS);
+        value -= Math.ceilDiv(value * _with(lpFee, lsts[i].config.inFee), BPS);
         uint256 lp = Math.mulDiv(value, basket.totalSupply(), _totalHigh());
         if (lp == 0) return _refused(STRANGER, call, ILstBasket.AmountZero.selector);
-        uint256 back = _back(i, amount, lsts[i].config.inFee);
+        uint256 back = _back(i, amount);
         if (_refusedByCap(i, amount - back, type(uint256).max, 0, call)) return;
         if (_refusedWhileFrozen(i, user, call)) return;
         uint256 before = basket.balanceOf(user);
@@ -189,7 +189,7 @@ contract LstBasketHandler is Test {
         if (_refusedWhilePaused(call)) return;
         if (!_usable(i)) return _refusedAnyhow(user, call, Action.RefusedWhileSick);
         uint256 value = Math.mulDiv(lp, _totalLow(), basket.totalSupply());
-        value -= Math.ceilDiv(value * _lpFeeWith(lsts[i].config.outFee), BPS);
+        value -= Math.ceilDiv(value * _with(lpFee, lsts[i].config.outFee), BPS);
         uint256 amount = value * ONE / lsts[i].high;
         if (amount == 0) return _refused(user, call, ILstBasket.AmountZero.selector);
         if (amount > _balance(i)) {
@@ -288,7 +288,7 @@ contract LstBasketHandler is Test {
         needed = _withBonus(i, needed);
         bool tooLittle = extra % 4 == 0;
         rebalanceGives = tooLittle ? needed - 1 : needed + (extra % 4 == 1 ? 0 : extra % 1 ether);
-        uint256 back = _back(i, rebalanceGives, -lsts[i].config.outFee);
+        uint256 back = _back(i, rebalanceGives);
         if (lsts[o].frozen) return _refusedAnyhow(address(this), call, Action.RefusedWhileFrozen);
         if (tooLittle) {
             ++done[Action.RefusedRebalance];
@@ -514,7 +514,7 @@ contract LstBasketHandler is Test {
     function _swap(address user, Trade memory trade, bytes memory call) private returns (bytes memory answer) {
         (IWeirdLst given, IWeirdLst taken) = (lsts[trade.i].token, lsts[trade.o].token);
         (uint256 had, uint256 hadOther) = (given.balanceOf(user), taken.balanceOf(user));
-        uint256 back = _back(trade.i, trade.cost, _fee(trade.i, trade.o));
+        uint256 back = _back(trade.i, trade.cost);
         lsts[trade.o].incentive -= trade.bonus;
         lsts[trade.i].incentive += back;
         bool fine;
@@ -548,33 +548,30 @@ contract LstBasketHandler is Test {
         ++done[Action.RemoveAll];
     }
 
-    /// @dev Of `amount` of token `i` that comes in at `fee`, what a bonus for taking it out would be: it goes back there.
-    function _back(uint256 i, uint256 amount, int256 fee) private view returns (uint256) {
-        int256 bonus = -lsts[i].config.outFee;
-        if (bonus <= 0 || fee <= 0) return 0;
-        return amount * uint256(bonus < fee ? bonus : fee) / BPS;
+    /// @dev Of `amount` of token `i` that comes in, what a bonus for taking it out would be: it goes back there.
+    function _back(uint256 i, uint256 amount) private view returns (uint256) {
+        return amount * _bonus(i) / BPS;
     }
 
     /// @dev The least of token `i` of which `kept` is left when its bonus has gone back.
     function _withBonus(uint256 i, uint256 kept) private view returns (uint256 amount) {
-        int256 bonus = -lsts[i].config.outFee;
-        if (bonus <= 0) return kept;
-        amount = kept * BPS / (BPS - uint256(bonus));
-        while (amount - _back(i, amount, bonus) < kept) ++amount;
-        while (amount != 0 && amount - 1 - _back(i, amount - 1, bonus) >= kept) --amount;
+        amount = kept * BPS / (BPS - _bonus(i));
+        while (amount - _back(i, amount) < kept) ++amount;
+        while (amount != 0 && amount - 1 - _back(i, amount - 1) >= kept) --amount;
     }
 
-    function _fee(uint256 i, uint256 o) private view returns (int256) {
-        return int256(lsts[i].config.inFee) + lsts[o].config.outFee;
+    function _bonus(uint256 i) private view returns (uint256) {
+        int256 fee = lsts[i].config.outFee;
+        return fee < 0 ? uint256(-fee) : 0;
     }
 
     /// @dev What `amount` of token `i` buys of token `o`, and the bonus in it.
     function _outOf(uint256 i, uint256 o, uint256 amount) private view returns (uint256 out, uint256 bonus) {
-        int256 fee = _fee(i, o);
+        uint256 fee = _with(0, lsts[i].config.inFee) + _with(0, lsts[o].config.outFee);
         uint256 value = amount * lsts[i].low / ONE;
-        if (fee > 0) value -= Math.ceilDiv(value * uint256(fee), BPS);
+        value -= Math.ceilDiv(value * fee, BPS);
         out = value * ONE / lsts[o].high;
-        if (fee < 0) bonus = Math.min(out * uint256(-fee) / BPS, lsts[o].incentive);
+        bonus = Math.min(out * _bonus(o) / BPS, lsts[o].incentive);
         out += bonus;
     }
 
@@ -603,8 +600,9 @@ contract LstBasketHandler is Test {
         return true;
     }
 
-    function _lpFeeWith(int16 fee) private view returns (uint256) {
-        return lpFee + (fee > 0 ? uint16(fee) : 0);
+    /// @dev A negative fee is a bonus, and no part of this.
+    function _with(uint256 other, int16 fee) private pure returns (uint256) {
+        return other + (fee > 0 ? uint16(fee) : 0);
     }
 
     // --- Internal: refusals ---
@@ -629,7 +627,7 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedByBalance];
             return true;
         }
-        if (_refusedByCap(i, amount - _back(i, amount, _fee(i, o)), o, out, call)) return true;
+        if (_refusedByCap(i, amount - _back(i, amount), o, out, call)) return true;
         return _refusedWhileFrozen(lsts[i].frozen ? i : o, users[0], call);
     }
 
