@@ -15,6 +15,7 @@ import ape
 import click
 from ape.cli import ConnectedProviderCommand
 from ape.exceptions import NetworkError, ProviderError
+from click.core import ParameterSource
 from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from requests.exceptions import RequestException
@@ -122,7 +123,7 @@ class ApeSender:
             tx_hash = eth.send_raw_transaction(signed.serialize_transaction())
         except Web3Exception as error:
             raise ChainError(f"the node refuses the transaction: {error}") from error
-        return wait_for_receipt(self._web3, "0x" + bytes(tx_hash).hex(), self._timeout)
+        return wait_for_receipt(self._web3, "0x" + bytes(tx_hash).hex(), self._timeout, tell_sent)
 
     def sign(self, message: dict[str, Any]) -> bytes | None:
         """An EIP-712 message: r, s, v. None where the account does not sign messages."""
@@ -171,6 +172,19 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def tell_sent(tx_hash: str) -> None:
+    """So that whoever stops the command knows what to look for."""
+    click.echo(f"Sent {tx_hash}: waiting for its block. Look at it before you run this again.", err=True)
+
+
+def typed(context: click.Context, *names: str) -> str | None:
+    """The first of these options that stands on the command line."""
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            return option.opts[0]
+    return None
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -22,9 +22,11 @@ from sluice.demo.live import DAYS, Live, open_live
 from sluice.demo.site import RefusedError
 from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
+from sluice.deploy.errors import DeploymentError
 from sluice.deploy.params import load_params
 from sluice.devnet import DevnetError
 from sluice.devnet.books import BooksError
+from sluice.markets.contracts import MarketError
 
 ROOT = Path(__file__).resolve().parent.parent
 ETHER = 10**18
@@ -92,7 +94,7 @@ def cli(out: Path) -> None:
     except UnfairError as error:
         console.print(f"[red]somebody was not paid their share: {error}")
         sys.exit(1)
-    except (DevnetError, RefusedError) as error:
+    except (DevnetError, RefusedError, MarketError, DeploymentError) as error:
         raise click.ClickException(str(error)) from error
     console.print("[green]all ether of both halves is accounted for, to the gwei; every payment was what was due")
     console.print(f"{time.monotonic() - start:.0f} s")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from ape.cli import account_option, ape_cli_context
-from click.core import ParameterSource
 
 from scripts._markets import chain_of
 from scripts._session import (
@@ -20,6 +19,7 @@ from scripts._session import (
     explained,
     open_session,
     transactions,
+    typed,
 )
 from sluice.client import NEXT_STEPS, ActionError, format_ether
 from sluice.markets.farming import LP, SLETH, WETH, Farm, Stream, Token
@@ -269,7 +269,7 @@ def refuse_others(action: str, context: click.Context) -> None:
         actions = TAKES.get(option.name or "")
         if actions is None or action in actions:
             continue
-        if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+        if typed(context, str(option.name)):
             raise ActionError(f"{option.opts[0]} goes with {', '.join(actions)}, not with {action}.")
 
 

@@ -51,8 +51,8 @@ def require_ether(instant: Instant, value: int, hint: str) -> None:
         )
 
 
-def tell_queue(session: Session, ahead: int, worth: int) -> None:
-    earliest = paid_by_queue_from(session.client.status(), ahead, worth)
+def tell_queue(session: Session, ahead: int, worth: int, asked_at: int | None = None) -> None:
+    earliest = paid_by_queue_from(session.client.status(), ahead, worth, asked_at)
     if earliest is None:
         time = "when validators have left, since the vault has too little ether: days or weeks"
     else:
@@ -111,6 +111,11 @@ def sell_request(
 ) -> None:
     sender = session.sender
     request = own_request(session, number)
+    if not request.finalized and session.client.status().finalizable >= number:
+        raise ActionError(
+            f"The queue pays request {number} in full now, {format_ether(request.assets)} ether: "
+            "`ape run claim --finalize`."
+        )
     if for_ether and not request.finalized:
         require_ether(instant, instant.worth(request.shares), "`--for sleth` may have enough, or let it wait.")
     quoted = instant.quote_request(number, for_ether=for_ether)
@@ -125,7 +130,9 @@ def sell_request(
             f"{format_ether(request.shares)} slETH in it for {format_ether(quoted)} slETH now: the fee is "
             f"{format_ether(fee)} slETH, {fee / request.shares:.3%}. At least {format_ether(least)} slETH."
         )
-    tell_queue(session, int(session.client.view("WithdrawalQueue", "etherAhead", number)), request.assets)
+    tell_queue(
+        session, int(session.client.view("WithdrawalQueue", "etherAhead", number)), request.assets, request.requested_at
+    )
     if not yes:
         click.confirm("Sell?", abort=True)
     receipt = instant.sell_request(sender, number, least, sender.next_time() + PATIENCE, for_ether=for_ether)

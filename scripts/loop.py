@@ -12,7 +12,7 @@ from ape.cli import account_option, ape_cli_context
 from rich.table import Table
 
 from scripts._markets import find_markets, open_markets
-from scripts._session import NodeCommand, common_options, console, explained, interruptible, open_session
+from scripts._session import NodeCommand, common_options, console, explained, interruptible, open_session, typed
 from sluice.client import ActionError, format_ether, parse_ether
 from sluice.deploy.errors import DeploymentError
 from sluice.markets.contracts import MarketError
@@ -135,6 +135,8 @@ def cli(
         raise click.UsageError("Give either ETHER to stake or --unwind.")
     if own and not unwinding:
         raise click.UsageError("--with goes with --unwind.")
+    if unwinding and (word := typed(click.get_current_context(), "turns", "target_ltv", "staking_yield")):
+        raise click.UsageError(f"{word} goes with ETHER: --unwind takes all out, as far as it can now.")
     with explained():
         session = open_session(provider, params_path, registry, account, index=7)
         if ether is None:
@@ -207,7 +209,12 @@ def unwind_now(session: Session, own: str | None, *, yes: bool) -> None:
     )
     if not yes:
         click.confirm("Send up to 6 transactions, and one for each request that was paid?", abort=True)
-    step = unwind(markets, sender, amount)
+    with interruptible():
+        try:
+            step = unwind(markets, sender, amount)
+        except (KeyboardInterrupt, ActionError, DeploymentError):
+            tell_unwinding_stopped(session, markets)
+            raise
     console.print(f"Claimed {format_ether(step.claimed)} ether, repaid {format_ether(step.repaid)}.")
     if step.requested:
         console.print(f"Took out {format_ether(step.requested)} slETH and handed it in.")
@@ -218,6 +225,23 @@ def unwind_now(session: Session, own: str | None, *, yes: bool) -> None:
             f"{format_ether(step.debt)} ether are owed and {format_ether(step.waiting)} wait in the queue: "
             "run this again when they are paid (`ape run status`)."
         )
+
+
+def tell_unwinding_stopped(session: Session, markets: Markets) -> None:
+    owner = session.sender.address
+    ether, weth, sleth = (
+        session.reader.balance(owner),
+        *(markets.chain.balance(token, owner) for token in (markets.weth, markets.sleth)),
+    )
+    console.print(
+        f"Stopped. On Aave: {position_of(markets, owner)}. In hand: {format_ether(ether)} ether, {format_ether(weth)} "
+        f"wrapped ether and {format_ether(sleth)} slETH.",
+        style="yellow",
+    )
+    console.print(
+        "Run it again: wrapped ether repays. Ether that was claimed does with `--with`; slETH that was taken out is "
+        "handed in by `ape run request`."
+    )
 
 
 def tell_prospects(last: Turn, staking: Fraction, borrowing: Fraction) -> None:

@@ -354,6 +354,8 @@ def cli(
             raise ActionError("Give one of ETHER, --remove and --claim.")
         if to == "uniswap" and (claim or sleth is not None or slippage is not None):
             raise ActionError("--claim, --sleth and --slippage are of the instant pool.")
+        if claim and slippage is not None:
+            raise ActionError("--slippage goes with ETHER and --remove: what is claimed has no price.")
         if width is not None and (to != "uniswap" or ether is None):
             raise ActionError("--width goes with ETHER and --to uniswap.")
         if sleth is not None and ether is None:

@@ -22,6 +22,7 @@ from sluice.demo.stress import LONGEST, RUN, STAKES, Stress, open_stress
 from sluice.demo.stress_chart import draw
 from sluice.demo.telling import PLAIN_WIDTH, play
 from sluice.deploy.artifacts import load_artifacts
+from sluice.deploy.errors import DeploymentError
 from sluice.deploy.params import load_params
 from sluice.devnet import DevnetError
 from sluice.devnet.books import BooksError
@@ -121,7 +122,7 @@ def cli(scenario: str, out: Path) -> None:
     except UnfairError as error:
         console.print(f"[red]somebody was not paid their share: {error}")
         sys.exit(1)
-    except (DevnetError, RefusedError, MarketError) as error:
+    except (DevnetError, RefusedError, MarketError, DeploymentError) as error:
         raise click.ClickException(str(error)) from error
     for path in draw(played, out):
         console.print(f"chart: {path}")

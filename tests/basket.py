@@ -274,9 +274,6 @@ class Model:
         if amount == 0:
             raise Refused("AmountZero")
         self._debit(token, amount)
-        for other in self.tokens.values():
-            if other is not token and other.value * BPS > self.total * other.share_cap:
-                raise Refused("ShareCapExceeded")
         self.supply -= lp
         return amount
 

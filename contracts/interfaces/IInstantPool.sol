@@ -189,8 +189,8 @@ interface IInstantPool is IERC20, IERC721Receiver {
 
     // --- Upkeep ---
 
-    /// @notice Hand in slETH of the pool, as much as ether and what is awaited lack to the target, in one request (of the
-    /// queue's largest size at most). Anybody may call; nobody chooses the size: somebody has to collect each request.
+    /// @notice Hand in slETH of the pool, as much as ether and what is awaited lack to the target, in one request of
+    /// {MAX_REQUEST} at most. Anybody may call; nobody chooses the size: somebody has to collect each request.
     /// @dev Errors: {NothingToReplenish}, {RequestTooSmall}, those of the queue.
     function replenish() external returns (uint256 id);
 

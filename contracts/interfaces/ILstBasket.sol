@@ -16,7 +16,7 @@ interface IBasketRebalancer {
 /// Whatever comes in is taken at its low value and whatever goes out at its high value, all rounding is the pool's: at
 /// rates that stand still, **no call lowers the worth of what a share stands for**. A negative fee is a bonus, paid from
 /// tokens that were given for it ({fund}) and that never belong to the shares. Who brings such a token in, by a swap, as
-/// liquidity or as rebalancer, pays the bonus back to where it came from, so no circle of calls earns bonuses or moves
+/// liquidity or as rebalancer, pays the bonus back to where it came from, so no circle of calls earns bonuses (but a wei a call) or moves
 /// them to another token, not even for who owns all shares. Coming in cannot be negative: {removeAll}, which is free,
 /// would be the way out again.
 ///
@@ -33,8 +33,8 @@ interface ILstBasket is IERC20 {
         address provider; // {ILstRateProvider} of this token
         int16 inFee; // bps, in [0, MAX_FEE]; the fee of a swap is inFee of one plus what is positive of outFee of the other
         int16 outFee; // bps, in [-inFee, MAX_FEE]: a bonus for taking it out is paid back by who brings it in
-        uint16 shareCap; // most of the whole that the token may be after it came in or another went out alone, bps
-        uint32 cap; // most that may be held of it after it came in, whole ether of value
+        uint16 shareCap; // most of the whole that the token may be after it came in, bps; steers, and bounds no loss
+        uint32 cap; // most that may be held of it after it came in, whole ether of value: what it can cost the basket
         bool inputOff; // can only be taken out
     }
 
@@ -142,12 +142,10 @@ interface ILstBasket is IERC20 {
     function addLiquidity(address token, uint256 amount, uint256 minLp, address receiver) external returns (uint256 lp);
 
     /// @notice Burn `lp` shares for one token, less `lpFee` and the token's `outFee` where that is positive. Tokens that are
-    /// sick or cut off count nothing: who wants their part takes {removeAll}, which changes no token's share and is not
-    /// refused where this one would lift another above its cap.
+    /// sick or cut off count nothing: who wants their part takes {removeAll}.
     /// @return amount `lp * total (low) / supply` less fee, in `token` at its high value, rounded down
     /// @dev Errors: {BasketIsPaused}, {TokenUnknown}, {TokenIsCutOff}, {ILstRateProvider-Unhealthy}, {RatesInvalid},
-    /// {AmountZero}, {OutputBelowMinimum}, {BalanceTooLow}, {ShareCapExceeded} (of another token), {TransferAmountWrong},
-    /// those of ERC-20.
+    /// {AmountZero}, {OutputBelowMinimum}, {BalanceTooLow}, {TransferAmountWrong}, those of ERC-20.
     function removeLiquidity(uint256 lp, address token, uint256 minOut, address receiver)
         external
         returns (uint256 amount);
@@ -221,7 +219,8 @@ interface ILstBasket is IERC20 {
     function releaseIncentive(address token) external;
     /// @notice In [1, MAX_FEE], taken on adding and on removing one token. This fee, once, must be no less than what one report
     /// can add to a rate, that is the rewards of a provider's `maxAge` (after it nobody can add): else who brings another
-    /// token before a report and leaves by {removeAll} after it gains. The fee of a swap must be no less, either.
+    /// token before a report and leaves by {removeAll} after it gains. What the shares keep of a swap must be no less, either:
+    /// `inFee` less the bonus of what comes in, and what is positive of the other's `outFee`.
     function setLpFee(uint256 fee) external;
     /// @notice Send `amountOut` of `tokenOut` to the caller, call it ({IBasketRebalancer}), and take what `tokenIn` it sends:
     /// worth at least as much, at the worse of the rates before and after, and the bonus of `tokenIn` more where it has one,

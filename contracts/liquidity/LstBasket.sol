@@ -169,9 +169,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
         _burn(msg.sender, lp);
-        PoolState state = _debit(_pool, token, _tokens[token].holding, amount, low);
-        _requireSharesBut(token, state.total());
-        _pool = state;
+        _pool = _debit(_pool, token, _tokens[token].holding, amount, low);
         emit LiquidityRemoved(msg.sender, receiver, token, amount, lp);
         _pay(token, receiver, amount);
     }
@@ -561,28 +559,14 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 value;
         (value, state) = _set(state, token, holding, holding.balance() + amount, low);
         unchecked {
-            uint256 cap = settings.cap() * ONE; // 32 and 60 bits
+            // 32, 104, 128 and 16 bits, ONE 60 and BPS 14
+            uint256 cap = settings.cap() * ONE;
             if (value > cap) revert CapExceeded(token, value, cap);
+            if (capped && value * BPS > state.total() * settings.shareCap()) {
+                revert ShareCapExceeded(token, value, state.total(), settings.shareCap());
+            }
         }
-        if (capped) _requireShare(token, value, state.total(), settings);
         _pool = state;
-    }
-
-    /// @dev Of all tokens but one: what else is taken out alone makes their parts larger.
-    function _requireSharesBut(address token, uint256 total) private view {
-        for (uint256 i; i < _list.length; ++i) {
-            address other = _list[i];
-            Token storage t = _tokens[other];
-            if (other != token) _requireShare(other, t.holding.value(), total, t.settings);
-        }
-    }
-
-    function _requireShare(address token, uint256 value, uint256 total, TokenSettings settings) private pure {
-        unchecked {
-            // 104, 128 and 16 bits, BPS 14
-            uint256 cap = settings.shareCap();
-            if (value * BPS > total * cap) revert ShareCapExceeded(token, value, total, cap);
-        }
     }
 
     /// @dev The only writer of balances but {removeAll}: keeps the total of `state`, which the caller writes, the sum of all

@@ -36,6 +36,10 @@ class UnfairError(Exception):
     """A payment is not what was due."""
 
 
+DUST: Final = 10
+"""Wei: what some roundings of the pool, each in its favour, may keep."""
+
+
 @dataclass(frozen=True)
 class Event:
     contract: str
@@ -161,7 +165,7 @@ class InstantBook:
         self.fees += value - due
 
     def on_bought(self, told: Mapping[str, Any], block: int) -> None:
-        if self.worth(told["shares"], block) > told["assets"]:
+        if not 0 <= told["assets"] - self.worth(told["shares"], block) <= DUST:
             raise UnfairError(f"{told['shares']:,} shares of the instant pool were bought for {told['assets']:,}")
         self.assets += told["assets"]
         self.shares -= told["shares"]
@@ -169,8 +173,15 @@ class InstantBook:
     def on_liquidityadded(self, told: Mapping[str, Any], block: int) -> None:
         assets, shares, liquidity = told["assets"], told["shares"], told["liquidity"]
         before = self._a_token(block)
-        if self.supply and liquidity * before > assets + self.worth(shares, block):
+        given = self.worth(shares, block)
+        if self.supply and liquidity * before > assets + given:
             raise UnfairError(f"{liquidity:,} of liquidity are worth more than what was added for them")
+        # slETH beyond the ratio counts as sold, for the highest fee at most
+        ether = self.assets + self.worth(self.awaited * WEI_PER_GWEI, block)
+        beyond = given * ether > assets * self.worth(self.shares, block)
+        fee = given * self.terms[1] // BPS if beyond else 0
+        if self.supply and (liquidity + DUST) * before < assets + given - fee - DUST:
+            raise UnfairError(f"{liquidity:,} of liquidity are worth less than what was added for them")
         self.assets += assets
         self.shares += shares
         self.supply += liquidity

@@ -82,7 +82,7 @@ class Live:
         self._say("three people stake 2,250.5 ether")
         for name, bond in (("ada", 210), ("bert", 10)):
             self.site.join(name, accounts[OPERATORS[name]], ether(bond))
-        self._say("'ada' and 'bert' become operators: a bond of slETH, and a key prepared with 1 ether of their own")
+        self._say("'ada' and 'bert' become operators: a bond of slETH, and a key prepared with 1 ether of the pool")
         self.holders = Holders.arrive(self.market, self._say)
         self._sample()
 
@@ -103,8 +103,8 @@ class Live:
         self._say("'family' leaves for good")
 
     def _day_8(self) -> None:
-        if self.market.quote_pool(ether(40)) is not None:
-            raise RefusedError("the instant pool sells ether at a rate from before the slashing was proven")
+        if not self.market.waits_for_report():
+            raise RefusedError("the instant pool does not wait for the slashing to be counted")
         self._say("'nina' would leave at once, but the instant pool waits for a report from after the proof")
 
     def _day_9(self) -> None:

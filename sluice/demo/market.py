@@ -277,6 +277,15 @@ class Market:
         except MarketError:
             return None
 
+    def waits_for_report(self) -> bool:
+        """Whether the instant pool is closed because a slashing was proven that no report has counted."""
+        contract = self.site.pool.contract("InstantPool")
+        try:
+            self.markets.chain.call(contract.address, bytes.fromhex(contract.encode_abi("requireOpen()", [])[2:]))
+        except MarketError as error:
+            return "SlashingPending" in str(error)
+        return False
+
     def _allow(self, who: Person, spender: str) -> None:
         self.markets.chain.allow(who.sender, self.markets.sleth, spender, MOST // 2)
 

@@ -126,7 +126,7 @@ class Site:
     """Public keys of validators, by operator."""
 
     def join(self, name: str, who: LocalAccount, bond: Wei) -> None:
-        """An operator on the open terms, with a bond of slETH and a key prepared with an ether of its own."""
+        """An operator on the open terms, with a bond of slETH and a key prepared with an ether of the pool."""
         pool, devnet = self.pool, self.pool.devnet
         pool.send(who, "OperatorRegistry", "register(address)", who.address)
         self.operators[name] = int(pool.view("OperatorRegistry", "count()"))

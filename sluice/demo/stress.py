@@ -425,8 +425,9 @@ class Stress:
         require("debt and collateral that the borrower leaves", (olga.debt, olga.collateral), (0, 0))
         left = aave.supplied(self.market.markets.weth, people["lars"].address)
         require("what the lender leaves behind", left, 0)
-        if self.result["interest"] <= 0:
-            raise UnfairError(f"the lender was paid {self.result['interest']:,} wei of interest")
+        for who in ("interest", "farmed"):
+            if self.result[who] <= 0:
+                raise UnfairError(f"{who}: {self.result[who]:,} wei were paid")
 
     def _shares_are_all_there(self) -> None:
         """Balances of whoever ever held slETH are its supply."""

@@ -12,13 +12,15 @@ from web3.exceptions import TimeExhausted, Web3Exception
 from sluice.deploy.errors import ChainError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from eth_typing import BlockNumber, HexStr
     from web3 import Web3
     from web3.types import FilterParams, TxParams, Wei
 
 
+PATIENCE = 3
+"""Seconds before it is told that a transaction is waited for."""
 SMALLEST_RANGE = 500
 """Blocks; a node that refuses the logs of fewer has another reason."""
 
@@ -151,13 +153,19 @@ class Web3Reader:
         return wait_for_receipt(self._web3, tx_hash, timeout=10)
 
 
-def wait_for_receipt(web3: Web3, tx_hash: str, timeout: float) -> Receipt:
-    """Of a transaction that was sent. `timeout` in seconds."""
+def wait_for_receipt(web3: Web3, tx_hash: str, timeout: float, on_wait: Callable[[str], None] | None = None) -> Receipt:
+    """Of a transaction that was sent. `timeout` in seconds; `on_wait` hears of one that is in no block at once."""
+    if on_wait is not None and timeout > PATIENCE:
+        try:
+            return wait_for_receipt(web3, tx_hash, PATIENCE)
+        except ChainError:
+            on_wait(tx_hash)
     try:
         raw = web3.eth.wait_for_transaction_receipt(cast("HexStr", tx_hash), timeout=timeout, poll_latency=0.02)
     except TimeExhausted as error:
         raise ChainError(
-            f"transaction {tx_hash} is not in a block after {timeout:.0f} s; when it is, run the deployment again"
+            f"transaction {tx_hash} is not in a block after {timeout:.0f} s; look whether it is before you run this "
+            "again"
         ) from error
     return Receipt(tx_hash, raw["blockNumber"], raw["gasUsed"], raw["status"] == 1)
 

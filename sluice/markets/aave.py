@@ -22,7 +22,6 @@ BPS = 10_000
 PERCENT = RAY // 100
 VARIABLE = 2
 """Aave's number of the variable rate; the stable one is not offered."""
-YEAR = 365 * 86_400
 _PACKAGE = "@aave/core-v3"
 _PROTOCOL = "contracts/protocol"
 _LOGIC = f"{_PROTOCOL}/libraries/logic"

@@ -29,13 +29,6 @@ ZERO = "0x" + 40 * "0"
 MOST = 2**256 - 1
 """As an allowance without limit; to Aave's `repay` and `withdraw` it means all."""
 
-_PERMIT = [
-    {"name": "owner", "type": "address"},
-    {"name": "spender", "type": "address"},
-    {"name": "value", "type": "uint256"},
-    {"name": "nonce", "type": "uint256"},
-    {"name": "deadline", "type": "uint256"},
-]
 _SALT = bytes(32)
 _ERROR_STRING = keccak(text="Error(string)")[:4]
 

@@ -135,10 +135,13 @@ class Instant:
     # --- Provide ---
 
     def addition(self, worth: int, held: int) -> Addition:
-        """`worth` in the pool's ratio; slETH that the account holds goes first, and what is missing is staked."""
+        """`worth` in the pool's ratio; slETH that the account holds goes first, and what is missing is staked.
+
+        What the pool awaits counts as ether, rounded up as there: a wei of slETH above the ratio would count as sold.
+        """
         assets, shares, awaited = self.legs()
-        in_sleth = self.worth(shares + awaited)
-        needed = int(self.vault.read("convertToShares", worth * in_sleth // (assets + in_sleth)))
+        in_ether, in_sleth = assets + (self.worth(awaited) + 1 if awaited else 0), self.worth(shares)
+        needed = int(self.vault.read("convertToShares", worth * in_sleth // (in_ether + in_sleth)))
         own = min(held, needed)
         staked = self.worth(needed - own)
         if staked < int(self.vault.read("MIN_STAKE")):
@@ -210,11 +213,16 @@ class Instant:
         return self.queue.send(sender, name, sender.address, self.pool.address, request, wish)
 
 
-def paid_by_queue_from(status: Status, ahead: int, worth: int) -> int | None:
-    """From when on a request of `worth` with `ahead` before it can be paid, seconds: by the report of the next frame.
+def paid_by_queue_from(status: Status, ahead: int, worth: int, asked_at: int | None = None) -> int | None:
+    """By the first report after when (seconds) a request of `worth` with `ahead` before it can be paid: one that was
+    made at `asked_at`, or is made now.
 
     None where the vault's ether does not suffice: then it depends on when validators leave.
     """
     if status.buffer < ahead + worth:
         return None
-    return status.time if status.frame is None else status.frame.deadline
+    frame = status.frame
+    if frame is None:
+        return status.time
+    by_this = asked_at is not None and asked_at <= frame.reference_time and not frame.reported
+    return frame.reference_time if by_this else frame.deadline

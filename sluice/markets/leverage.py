@@ -170,7 +170,8 @@ def unwind(markets: Markets, sender: Sender, own: int = 0) -> Unwound:
     """As far as it goes now: claim what the queue has paid, repay with it (and with wrapped ether in hand, and ``own``
     ether), hand in as much more as the debt needs and health allows; without debt, take all slETH out.
 
-    Run again when the queue has paid. It looks at what is there alone, so it can be stopped and run at any time.
+    Run again when the queue has paid. It looks at the position and its requests. Stopped in between, claimed ether or
+    slETH that was taken out stays in hand: the one repays as ``own``, the other is handed in as any slETH is.
     """
     aave, queue, owner = markets.aave, markets.queue, sender.address
     claimed = _claim_ready(markets, sender)
@@ -189,7 +190,8 @@ def unwind(markets: Markets, sender: Sender, own: int = 0) -> Unwound:
     if health.debt and not (claimed or repaid or waiting):
         raise MarketError(
             f"At a health of {float(health.factor or 0):.4f} no slETH can be taken out: repay some of the "
-            f"{format_ether(health.debt)} ether of debt with your own (`--with`)."
+            f"{format_ether(health.debt)} ether of debt with your own (`--with`), or hand in slETH that you hold "
+            "(`ape run request`) and come back when it is paid."
         )
     return Unwound(claimed, repaid, requested, returned, health.debt, waiting)
 

@@ -92,6 +92,25 @@ def test_provide_divides_in_the_pools_ratio_and_brings_it_back(shell: Shell, pro
     assert f"Nothing of {who.address} is in the queue." in shell.refused(provide.cli, "--claim", "--yes")
 
 
+def test_what_the_pool_awaits_is_ether_in_its_ratio(shell: Shell, protocol: Protocol) -> None:
+    """slETH for it would count as sold, and cost."""
+    pool, who = protocol.pool, protocol.actors.staker
+    fill(protocol, protocol.actors.other, 9 * ETHER, 5 * ETHER)
+    stake(protocol, protocol.actors.other, 8 * ETHER)
+    shell.ok(leave.cli, "8", "--yes", "--account", "TEST::8")
+    pool.replenish(sender=protocol.actors.stranger)
+    assets, shares, awaited = pool.legs()
+    assert awaited > 2 * ETHER
+    before = who.balance
+    output = shell.ok(provide.cli, "10", "--yes")
+    sleth = 10 * ETHER * shares // (assets + shares + awaited)
+    assert f"{format_ether(10 * ETHER - sleth)} ether and {format_ether(sleth)} slETH go in" in output
+    assert "counts as sold" not in output
+    worth = pool.balanceOf(who) * pool.totalValue() // pool.totalSupply()
+    assert worth == pytest.approx(10 * ETHER, abs=1_000)
+    assert before - who.balance == pytest.approx(10 * ETHER, abs=ETHER // 100)
+
+
 def test_other_ratios_are_taken_and_their_price_is_told(shell: Shell, protocol: Protocol) -> None:
     who = protocol.actors.staker
     output = shell.ok(provide.cli, "3", "--sleth", "0", "--yes")
@@ -183,6 +202,7 @@ def test_rest_that_is_paid_in_parts_is_followed(shell: Shell, protocol: Protocol
         (["--remove", "all", "--to", "uniswap", "--width", "1"], "--width goes with ETHER and --to uniswap."),
         (["--claim", "--to", "uniswap"], "--claim, --sleth and --slippage are of the instant pool."),
         (["1", "--to", "uniswap", "--slippage", "0.1"], "--claim, --sleth and --slippage are of the instant pool."),
+        (["--claim", "--slippage", "1"], "--slippage goes with ETHER and --remove"),
         (["--remove", "all", "--sleth", "1"], "--sleth is added beside ETHER"),
         (["--remove", "50"], "PART '50' is neither a percentage up to 100, for example 50%, nor all."),
         (["--remove", "0%"], "PART '0%' is neither"),
@@ -346,8 +366,17 @@ def test_request_is_sold_while_it_waits(shell: Shell, protocol: Protocol) -> Non
     assert "The pool pays 1.99" in output
     assert "ether now, less than 2.000000." in output
 
+    # made now it waits for the next frame; one from before a frame waits for the report of that one
+    next_frame = f"with the first report after {when(protocol.oracle.expected()[2])}"
+    assert next_frame in shell.run(leave.cli, "--request", "4")[1]
     advance_frame(protocol)
+    _, reference_time, deadline, _ = protocol.oracle.expected()
+    output = shell.run(leave.cli, "--request", "4")[1]
+    assert f"with the first report after {when(reference_time)}" in output
+    assert when(deadline) in shell.run(leave.cli, "0.1")[1]
     signed_report(protocol)
+    paid_now = "The queue pays request 4 in full now, 2.000000 ether: `ape run claim --finalize`."
+    assert paid_now in shell.refused(leave.cli, "--request", "4", "--yes")
     queue.finalize(4, sender=who)
     output = shell.refused(leave.cli, "--request", "4", "--yes")
     assert "RequestFinalized(id=4): Its ether is there already: `ape run claim`." in output

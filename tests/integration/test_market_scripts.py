@@ -139,6 +139,7 @@ def test_unwind_uses_own_ether_where_nothing_can_be_taken_out(
         ([], "Give either ETHER to stake or --unwind."),
         (["1", "--unwind"], "Give either ETHER to stake or --unwind."),
         (["1", "--with", "1"], "--with goes with --unwind."),
+        (["--unwind", "--target-ltv", "50"], "--target-ltv goes with ETHER: --unwind takes all out"),
         (["--unwind", "--yes"], "records no markets of this deployment: `ape run loop ETHER` puts them up."),
         (["--unwind", "--with", "much", "--yes"], "--with 'much' is not a number, for example 1.5"),
     ],

@@ -132,6 +132,31 @@ def test_a_wei_too_much_is_found(name: str, key: str, said: str) -> None:
         judge().see(events)
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "part", "said"),
+    [
+        ("LiquidityAdded", "liquidity", 10, "worth less than what was added"),
+        ("Bought", "shares", 5, "of the instant pool were bought for"),
+        ("Sold", "assets", 1, "what the sale of"),
+        ("Claimed", "assets", 1, "what request 1 paid"),
+        ("RestClaimed", "assets", 1, "what rest 0 paid"),
+        ("Claimed", "amount", 2, "stream 1 paid"),
+    ],
+)
+def test_who_was_given_too_little_is_found_too(name: str, key: str, part: int, said: str) -> None:
+    """By a tenth, a hundredth, or a wei where it is exact."""
+    events = story()
+    if name == "Bought":
+        events = [*events[:3], Event("InstantPool", "Bought", 2, 99, {"assets": ETHER, "shares": ETHER})]
+        judge().see(events)
+    place = max(i for i, event in enumerate(events) if event.name == name and key in event.args)
+    had = events[place].args[key]
+    less = 1 if part == 1 else had // part
+    events[place] = replace(events[place], args={**events[place].args, key: had - less})
+    with pytest.raises(UnfairError, match=said):
+        judge().see(events)
+
+
 def test_fee_that_is_too_small_is_found_though_with_what_was_paid_it_is_the_worth() -> None:
     events = story()
     (place,) = (i for i, event in enumerate(events) if event.name == "Sold")

@@ -203,6 +203,7 @@ class BasketMachine(RuleBasedStateMachine):
         source, target = self.model.tokens[given], self.model.tokens[taken]
         amount = target.balance * part // 1000
         due = ceil(Fraction(target.worth_up(amount) * ETHER, source.low)) if source.low else 0
+        due = due * BPS // (BPS - source.bonus)  # what is left of it when its bonus has gone back
         brought = min(max(0, due + more), ENDOWED)
         self.token(given).mint(self.rebalancer, brought, sender=self.user)
         self.rebalancer.setGive(brought, sender=self.user)

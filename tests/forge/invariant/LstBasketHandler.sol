@@ -196,7 +196,6 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedByBalance];
             return _refused(user, call, ILstBasket.BalanceTooLow.selector);
         }
-        if (_refusedByOthersCap(i, amount, user, call)) return;
         if (_refusedWhileFrozen(i, user, call)) return;
         uint256 before = lsts[i].token.balanceOf(user);
         vm.prank(user);
@@ -651,21 +650,6 @@ contract LstBasketHandler is Test {
         _refused(address(this), call, why);
         ++done[Action.RefusedByCap];
         return true;
-    }
-
-    /// @dev `amount` of token `i` out, alone.
-    function _refusedByOthersCap(uint256 i, uint256 amount, address user, bytes memory call) private returns (bool) {
-        (uint256 balance, uint256 value,) = basket.holdingOf(_token(i));
-        (,, uint256 total) = basket.pool();
-        total = total - value + (balance - amount) * lsts[i].low / ONE;
-        for (uint256 k = 0; k < TOKENS; ++k) {
-            (, value,) = basket.holdingOf(_token(k));
-            if (k == i || value * BPS <= total * lsts[k].config.shareCap) continue;
-            _refused(user, call, ILstBasket.ShareCapExceeded.selector);
-            ++done[Action.RefusedByCap];
-            return true;
-        }
-        return false;
     }
 
     function _refusedWhilePaused(bytes memory call) private returns (bool) {
