@@ -54,8 +54,11 @@ def open_markets(provider: ProviderAPI, session: Session, *, yes: bool) -> Marke
     if not yes:
         click.confirm("Send about 50 transactions?", abort=True)
     markets = Markets.deploy(chain, deployer, session.registry)
-    markets.wrap(deployer, LENT)
-    markets.aave.supply(deployer, markets.weth, LENT)
+    # less where a run was stopped before it was recorded
+    if (missing := LENT - markets.aave.supplied(markets.weth, deployer.address)) > 0:
+        if (wrapping := missing - chain.balance(markets.weth, deployer.address)) > 0:
+            markets.wrap(deployer, wrapping)
+        markets.aave.supply(deployer, markets.weth, missing)
     markets.write(path)
     console.print(f"Recorded in {path}.")
     return markets

@@ -80,7 +80,8 @@ def tell(farm: Farm, stream: Stream, now: int, owner: str, chosen: Sequence[int]
     else:
         time = f"until {when(stream.end)}"
     earned = farm.earned(stream.id, owner)
-    pays = f"{stream.reward.show(stream.per_day)} a day" if stream.per_day else stream.reward.show(stream.amount)
+    daily = stream.per_day and stream.end - stream.start >= SECONDS_PER_DAY
+    pays = f"{stream.reward.show(stream.per_day)} a day" if daily else f"{stream.reward.show(stream.amount)} in all"
     console.print(
         f"Stream {stream.id}: {pays} for stakes of {stream.stake.label}, {time}; "
         f"{stream.stake.show(stream.eligible)} share it"
@@ -95,7 +96,8 @@ def show(farm: Farm, sender: ApeSender, _: Wish) -> None:
     owner, now = sender.address, sender.next_time()
     mine = farm.ever_chosen(owner)
     streams = [farm.stream(each) for each in sorted({*farm.newest(), *mine})]
-    tokens = {each.address: each for each in (farm.token("lp"), farm.token("sleth"), *(each.stake for each in streams))}
+    known = (farm.token("lp"), farm.token("sleth"), *(each.stake for each in streams), *farm.ever_staked(owner))
+    tokens = {each.address: each for each in known}
     chosen = [each for token in tokens.values() for each in farm.chosen(token, owner)]
     shown = [each for each in streams if each.end > now or farm.earned(each.id, owner)]
     for stream in shown:
@@ -118,7 +120,8 @@ def stake(farm: Farm, sender: ApeSender, wish: Wish) -> None:
         raise ActionError(f"{owner} holds {token.show(held)}: stake that much or less, or see --token.")
     ids = chosen_for(farm, sender, wish)
     console.print(f"{token.show(amount)} are staked" + (f" and count for {named(ids)}." if ids else "."))
-    if not ids and not farm.chosen(token, owner):
+    now = sender.next_time()
+    if not ids and not any(farm.stream(each).end > now for each in farm.chosen(token, owner)):
         console.print("No stream that pays slETH, WETH or slLP is for it: it earns nothing yet.", style="yellow")
     wish.confirm("Stake?")
     deadline, permit = sender.next_time() + PATIENCE, None

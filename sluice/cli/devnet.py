@@ -304,6 +304,8 @@ def keystore(account: int, key_file: Path, password_file: Path) -> None:
       sluice devnet keystore 8 --key-file build/operator.json --password-file build/operator-password
     """
     files = (key_file, password_file)
+    if key_file.resolve() == password_file.resolve():
+        raise click.ClickException("--key-file and --password-file are one file: give two")
     for path in files:
         if path.exists():
             raise click.ClickException(f"{path} is there already and is not written over")

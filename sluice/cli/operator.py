@@ -226,9 +226,12 @@ def deposit_data(operators: Operators, count: int, secrets_file: Path, out: Path
     Example:
       sluice operator deposit-data --count 2 --secrets keys.txt --out deposit_data.json
     """
+    if secrets_file.resolve() == out.resolve():
+        raise OperatorError("--secrets and --out are one file: give two")
     for path in (secrets_file, out):
         if path.exists():
             raise OperatorError(f"{path} is there already and is not written over")
+        path.parent.mkdir(parents=True, exist_ok=True)
     with BeaconClient(beacon) as client:
         version = client.genesis().genesis_fork_version
     made = [(secrets.randbelow(bls.ORDER - 1) + 1).to_bytes(32, "big") for _ in range(count)]
@@ -283,20 +286,27 @@ def leave(operators: Operators, sender: Sender, number: int, file: Path, amount:
     with BeaconClient(beacon) as client:
         deposits = read_deposit_data(file, operators.contracts.credentials, client.genesis().genesis_fork_version)
         reasons = read_reasons(client, [each.pubkey for each in deposits], part)
-    asked = [pubkey for pubkey, reason in reasons.items() if reason is None]
-    for at in range(0, len(asked), MAX_BATCH):
-        operators.ask(sender, number, asked[at : at + MAX_BATCH], part)
     for pubkey, reason in reasons.items():
-        click.echo(f"0x{pubkey.hex()[:16]}... {reason or ('asked for a part' if part else 'asked to leave')}")
+        if reason is not None:
+            click.echo(f"0x{pubkey.hex()[:16]}... {reason}")
+    chosen = [pubkey for pubkey, reason in reasons.items() if reason is None]
+    for at in range(0, len(chosen), MAX_BATCH):
+        batch = chosen[at : at + MAX_BATCH]
+        operators.ask(sender, number, batch, part)
+        for pubkey in batch:  # at once: should a later batch fail, these are asked
+            click.echo(f"0x{pubkey.hex()[:16]}... {'asked for a part' if part else 'asked to leave'}")
 
 
 @operator.command()
 @NUMBER
 @click.option("--sleth", "shares", type=Amount(), help="Without: all that is above the required bond.")
+@click.option("--again", is_flag=True, help="Ask for more though some leaves already: all of it waits anew.")
 @connected
 @signing
-def unbond(operators: Operators, sender: Sender, number: int, shares: int | None) -> None:
+def unbond(operators: Operators, sender: Sender, number: int, shares: int | None, again: bool) -> None:
     """Ask for bond back. It stays chargeable for the delay, then `withdraw` pays it.
+
+    The delay begins anew for all that leaves when more is asked for.
 
     \b
     Example:
@@ -306,6 +316,11 @@ def unbond(operators: Operators, sender: Sender, number: int, shares: int | None
     free = max(0, standing["bond"] - standing["required"])
     if shares is None and not free:
         raise OperatorError(f"nothing is above the {format_ether(standing['required'])} slETH that are required")
+    if standing["leaving"] and not again:
+        raise OperatorError(
+            f"{format_ether(standing['leaving'])} slETH leave from {when(standing['leaving_from'])} on; asked for "
+            "more, all of it waits for the whole delay anew: --again does that"
+        )
     operators.unbond(sender, number, free if shares is None else shares)
     standing = operators.standing(number)
     click.echo(f"{format_ether(standing['leaving'])} slETH leave from {when(standing['leaving_from'])} on")
@@ -325,6 +340,10 @@ def withdraw(operators: Operators, sender: Sender, number: int) -> None:
     leaving = operators.standing(number)["leaving"]
     operators.withdraw(sender, number)
     click.echo(f"{format_ether(leaving)} slETH are with {operators.describe(number)['rewards']}")
+
+
+def leaves_from(standing: dict[str, int]) -> str:
+    return f", from {when(standing['leaving_from'])} on" if standing["leaving"] else ""
 
 
 @operator.command()
@@ -348,7 +367,7 @@ def status(operators: Operators, number: int, file: Path | None, beacon: str) ->
         ("staked", f"{standing['staked'] / 1e9:,.9f} of {terms['cap']:,} ether"),
         ("validators", f"{standing['validators']}, {standing['prepared']} prepared"),
         ("bond", held(standing)),
-        ("leaves the bond", f"{format_ether(standing['leaving'])} slETH"),
+        ("leaves the bond", f"{format_ether(standing['leaving'])} slETH{leaves_from(standing)}"),
     ):
         table.add_row(name, value)
     console.print(table)

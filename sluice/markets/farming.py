@@ -134,6 +134,10 @@ class Farm:
         events = self.contract.events("Enabled", None, account, first_block=self.first_block)
         return sorted({event["id"] for event in events})
 
+    def ever_staked(self, account: str) -> list[Token]:
+        events = self.contract.events("Staked", None, account, first_block=self.first_block)
+        return [self.token(each) for each in dict.fromkeys(event["token"] for event in events)]
+
     def added_by(self, account: str) -> list[int]:
         """Streams that the account pays."""
         events = self.contract.events("StreamAdded", first_block=self.first_block)

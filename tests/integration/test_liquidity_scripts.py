@@ -523,6 +523,21 @@ def test_best_streams_of_the_protocols_tokens_are_chosen(shell: Shell, protocol:
     assert protocol.farm.reclaimable(1) == 0
 
 
+def test_stake_that_no_stream_pays_is_told(shell: Shell, protocol: Protocol) -> None:
+    """Also where its only stream is over; and a stream of an hour is not told by the day."""
+    who, weth, farm = protocol.actors.staker, protocol.weth, protocol.farm
+    weth.deposit(sender=who, value=6 * ETHER)
+    weth.approve(farm, MOST, sender=who)
+    assert "it earns nothing yet" in shell.ok(farming.cli, "stake", "2", "--token", "weth", "--yes")
+    assert f"{who.address} has staked 2.000000 WETH." in shell.ok(farming.cli)
+    start = now() + 60
+    farm.addStream(weth, weth, ETHER, start, start + 3_600, sender=who)
+    assert "Stream 1: 1.000000 WETH in all for stakes of WETH" in shell.ok(farming.cli)
+    shell.ok(farming.cli, "choose", "--token", "weth", "--yes")
+    warp_to(start + 3_600)
+    assert "it earns nothing yet" in shell.ok(farming.cli, "stake", "1", "--token", "weth", "--yes")
+
+
 def test_tokens_with_other_decimals_are_counted_in_them(shell: Shell, protocol: Protocol, project) -> None:
     stranger = protocol.actors.stranger
     token = project.WeirdToken.deploy(6, sender=stranger)

@@ -51,7 +51,11 @@ def test_bond_goes_in_and_comes_back_after_the_delay(protocol: Protocol, operate
     assert (bond.shares, bond.leaving) == (ether("1.5"), ether(1))
     assert asked.startswith("1.000000 slETH leave from ")
     assert f"refused: StillLocked({bond.leavingFrom}): the time" in operate("withdraw 1")
-    assert operate("unbond 1").startswith("2.500000 slETH leave from "), "the rest, too"
+    refused = operate("unbond 1")
+    assert "1.000000 slETH leave from " in refused
+    assert "all of it waits for the whole delay anew: --again does that" in refused
+    assert operate("unbond 1 --again").startswith("2.500000 slETH leave from "), "the rest, too"
+    assert re.search(r"leaves the bond +│ 2\.500000 slETH, from 20..-..-.. ..:..", operate("status 1"))
     ape.chain.mine(timestamp=protocol.bonds.bondOf(1).leavingFrom)
     assert operate("withdraw 1") == f"2.500000 slETH are with {rewards}\n"
     assert protocol.token.balanceOf(rewards) == ether("2.5")
