@@ -63,6 +63,7 @@ ROWS = (
     Row("sell a request", 130_000),
     Row("hand the pool's slETH in", 215_000),
     Row("farm: add a stream", 260_000),
+    Row("farm: stake, first, without a stream", 90_000),
     Row("farm: stake, first", 115_000),
     Row("farm: stake, repeat", 90_000),
     Row("farm: claim one token, first", 80_000),

@@ -161,16 +161,18 @@ def measure_collecting(b: Bench) -> None:
 
 def measure_farm(b: Bench) -> None:
     """slETH is staked, wrapped ether is earned, in one stream among three that others have added."""
-    p, me, other = b.p, b.p.actors.staker, b.p.actors.other
+    p, me, other, stranger = b.p, b.p.actors.staker, b.p.actors.other, b.p.actors.stranger
     weth, farm = p.weth, p.farm
     weth.deposit(sender=other, value=30 * ETHER)
     weth.approve(farm, 2**256 - 1, sender=other)
     start = ape.chain.blocks.head.timestamp + 100
     for _ in range(3):
         b.gas("farm: add a stream", farm.addStream(p.token, weth, 10 * ETHER, start, start + 10 * 86_400, sender=other))
-    for who in (me, other):
+    for who in (me, other, stranger):
         p.token.approve(farm, 2**256 - 1, sender=who)
     farm.stake(p.token, ETHER, other, [1], sender=other)
+    without = farm.stake(p.token, ETHER // 2, stranger, [], sender=stranger)
+    b.gas("farm: stake, first, without a stream", without)
     b.gas("farm: stake, first", farm.stake(p.token, ETHER, me, [1], sender=me))
     ape.chain.mine(deltatime=86_400)
     b.gas("farm: stake, repeat", farm.stake(p.token, ETHER, me, [], sender=me))
