@@ -180,13 +180,18 @@ def position_of(markets: Markets, owner: str) -> str:
     )
 
 
+def what_is_there(markets: Markets, owner: str) -> str:
+    weth, sleth = (markets.chain.balance(token, owner) for token in (markets.weth, markets.sleth))
+    return (
+        f"On Aave: {position_of(markets, owner)}. In hand: {format_ether(weth)} wrapped ether and "
+        f"{format_ether(sleth)} slETH."
+    )
+
+
 def tell_stopped(markets: Markets, owner: str, told: Told) -> None:
     """What an interruption leaves, and what can be done with it."""
-    weth, sleth = (markets.chain.balance(token, owner) for token in (markets.weth, markets.sleth))
     console.print(
-        f"Stopped after {told.turns} of {told.planned} stakes. On Aave: {position_of(markets, owner)}. In hand: "
-        f"{format_ether(weth)} wrapped ether and {format_ether(sleth)} slETH.",
-        style="yellow",
+        f"Stopped after {told.turns} of {told.planned} stakes. {what_is_there(markets, owner)}", style="yellow"
     )
     console.print(
         "`ape run loop ETHER` adds to the position, and stakes wrapped ether that was borrowed. What was unwrapped is "
@@ -213,7 +218,7 @@ def unwind_now(session: Session, own: str | None, *, yes: bool) -> None:
         try:
             step = unwind(markets, sender, amount)
         except (KeyboardInterrupt, ActionError, DeploymentError):
-            tell_unwinding_stopped(session, markets)
+            tell_unwinding_stopped(markets, sender.address)
             raise
     console.print(f"Claimed {format_ether(step.claimed)} ether, repaid {format_ether(step.repaid)}.")
     if step.requested:
@@ -227,20 +232,11 @@ def unwind_now(session: Session, own: str | None, *, yes: bool) -> None:
         )
 
 
-def tell_unwinding_stopped(session: Session, markets: Markets) -> None:
-    owner = session.sender.address
-    ether, weth, sleth = (
-        session.reader.balance(owner),
-        *(markets.chain.balance(token, owner) for token in (markets.weth, markets.sleth)),
-    )
+def tell_unwinding_stopped(markets: Markets, owner: str) -> None:
+    console.print(f"Stopped. {what_is_there(markets, owner)}", style="yellow")
     console.print(
-        f"Stopped. On Aave: {position_of(markets, owner)}. In hand: {format_ether(ether)} ether, {format_ether(weth)} "
-        f"wrapped ether and {format_ether(sleth)} slETH.",
-        style="yellow",
-    )
-    console.print(
-        "Run it again: wrapped ether repays. Ether that was claimed does with `--with`; slETH that was taken out is "
-        "handed in by `ape run request`."
+        "Run it again: wrapped ether repays. Ether that was claimed is the account's: it repays by `--with`. slETH "
+        "that was taken out is handed in by `ape run request`."
     )
 
 

@@ -16,9 +16,9 @@ interface IBasketRebalancer {
 /// Whatever comes in is taken at its low value and whatever goes out at its high value, all rounding is the pool's: at
 /// rates that stand still, **no call lowers the worth of what a share stands for**. A negative fee is a bonus, paid from
 /// tokens that were given for it ({fund}) and that never belong to the shares. Who brings such a token in, by a swap, as
-/// liquidity or as rebalancer, pays the bonus back to where it came from, so no circle of calls earns bonuses (but a wei a call) or moves
-/// them to another token, not even for who owns all shares. Coming in cannot be negative: {removeAll}, which is free,
-/// would be the way out again.
+/// liquidity or as rebalancer, pays the bonus back to where it came from, so no circle of calls earns bonuses (but a wei a
+/// call) or moves them to another token, not even for who owns all shares. Coming in cannot be negative: {removeAll},
+/// which is free, would be the way out again.
 ///
 /// All balances are counted; what is sent here without a call belongs to nobody and moves no price. Tokens whose
 /// balances change by themselves do not fit. Amounts are wei of the token, values wei of ether, fees basis points.
@@ -31,7 +31,7 @@ interface ILstBasket is IERC20 {
     /// @notice What governance sets for a token. 20 + 2 + 2 + 2 + 4 + 1 = 31 bytes.
     struct TokenConfig {
         address provider; // {ILstRateProvider} of this token
-        int16 inFee; // bps, in [0, MAX_FEE]; the fee of a swap is inFee of one plus what is positive of outFee of the other
+        int16 inFee; // bps, in [0, MAX_FEE]; a swap costs inFee of one and what is positive of outFee of the other
         int16 outFee; // bps, in [-inFee, MAX_FEE]: a bonus for taking it out is paid back by who brings it in
         uint16 shareCap; // most of the whole that the token may be after it came in, bps; steers, and bounds no loss
         uint32 cap; // most that may be held of it after it came in, whole ether of value: what it can cost the basket

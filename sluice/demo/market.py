@@ -271,7 +271,7 @@ class Market:
         """What the instant pool pays; None where it pays nothing now."""
         chain, contract = self.markets.chain, self.site.pool.contract("InstantPool")
         try:
-            chain.call(contract.address, bytes.fromhex(contract.encode_abi("requireOpen()", [])[2:]))
+            self._require_open()
             data = bytes.fromhex(contract.encode_abi("quoteSell(uint256)", [shares])[2:])
             return int.from_bytes(chain.call(contract.address, data)[:32], "big")
         except MarketError:
@@ -279,12 +279,15 @@ class Market:
 
     def waits_for_report(self) -> bool:
         """Whether the instant pool is closed because a slashing was proven that no report has counted."""
-        contract = self.site.pool.contract("InstantPool")
         try:
-            self.markets.chain.call(contract.address, bytes.fromhex(contract.encode_abi("requireOpen()", [])[2:]))
+            self._require_open()
         except MarketError as error:
             return "SlashingPending" in str(error)
         return False
+
+    def _require_open(self) -> None:
+        contract = self.site.pool.contract("InstantPool")
+        self.markets.chain.call(contract.address, bytes.fromhex(contract.encode_abi("requireOpen()", [])[2:]))
 
     def _allow(self, who: Person, spender: str) -> None:
         self.markets.chain.allow(who.sender, self.markets.sleth, spender, MOST // 2)

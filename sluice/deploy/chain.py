@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from web3.types import FilterParams, TxParams, Wei
 
 
-PATIENCE = 3
+UNTOLD = 3
 """Seconds before it is told that a transaction is waited for."""
 SMALLEST_RANGE = 500
 """Blocks; a node that refuses the logs of fewer has another reason."""
@@ -155,9 +155,9 @@ class Web3Reader:
 
 def wait_for_receipt(web3: Web3, tx_hash: str, timeout: float, on_wait: Callable[[str], None] | None = None) -> Receipt:
     """Of a transaction that was sent. `timeout` in seconds; `on_wait` hears of one that is in no block at once."""
-    if on_wait is not None and timeout > PATIENCE:
+    if on_wait is not None and timeout > UNTOLD:
         try:
-            return wait_for_receipt(web3, tx_hash, PATIENCE)
+            return wait_for_receipt(web3, tx_hash, UNTOLD)
         except ChainError:
             on_wait(tx_hash)
     try:

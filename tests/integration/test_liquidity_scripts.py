@@ -16,6 +16,7 @@ from scripts import claim, leave, provide, request
 from scripts import farm as farming
 from scripts._session import ApeSender
 from sluice.client import format_ether
+from sluice.deploy.errors import ChainError
 from sluice.units import when
 from tests.helpers import DAY, ETHER, GWEI, advance_frame, deposit_to_beacon, now, signed_report, stake, warp_to
 from tests.protocol import Protocol
@@ -278,6 +279,22 @@ def test_account_that_signs_no_messages_approves_first(
     assert ape.chain.blocks.height == height + 2
     assert protocol.token.balanceOf(protocol.actors.staker) == ETHER // 2
     assert protocol.token.allowance(protocol.actors.staker, protocol.pool) == 0
+
+
+def test_transaction_that_is_in_no_block_is_named(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sluice.deploy.chain.UNTOLD", 0.2)
+    node = ape.chain.provider
+    sender = ApeSender(node, protocol.actors.staker, timeout=0.5)
+    node.make_request("evm_setAutomine", [False])
+    try:
+        with pytest.raises(ChainError, match="look whether it is before you run this again"):
+            sender.send(protocol.actors.other.address, b"", 1)
+    finally:
+        node.make_request("evm_setAutomine", [True])
+        node.make_request("evm_mine", [])
+    assert re.search(r"Sent 0x[0-9a-f]{64}: waiting for its block\.", capsys.readouterr().err)
 
 
 def test_clock_of_an_idle_local_chain_is_seen(shell: Shell, protocol: Protocol) -> None:

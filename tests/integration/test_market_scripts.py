@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from scripts import loop, provide
 from sluice.client import format_ether
 from sluice.deploy.chain import NodeSender, Web3Reader
+from sluice.markets.aave import Aave
 from sluice.markets.contracts import Chain
 from sluice.markets.local import Markets, record_path
 from sluice.markets.uniswap import Pool
@@ -191,6 +192,23 @@ def test_error_says_what_to_do(
     shell: Shell, put_up: Markets, command: click.Command, words: list[str], message: str
 ) -> None:
     assert message in shell.refused(command, *words, "--yes")
+
+
+def test_interrupted_unwinding_says_what_is_there_and_goes_on(
+    shell: Shell, put_up: Markets, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = sender_of(protocol.actors.other)
+    put_up.wrap(lender, 50 * ETHER)
+    put_up.aave.supply(lender, put_up.weth, 50 * ETHER)
+    shell.ok(loop.cli, "10", "--turns", "2", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr(Aave, "repay", lambda *_: signal.raise_signal(signal.SIGINT))  # Ctrl-C
+        code, output = shell.run(loop.cli, "--unwind", "--with", "2", "--yes")
+    assert code == 1
+    assert "Stopped. On Aave: " in output
+    assert "In hand: 2.000000 wrapped ether and 0.000000 slETH." in output
+    assert "Run it again: wrapped ether repays." in output
+    assert "repaid 2.000000." in shell.ok(loop.cli, "--unwind", "--yes")
 
 
 def test_interrupted_loop_says_what_is_there_and_goes_on(

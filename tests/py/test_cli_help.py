@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -84,3 +85,11 @@ def test_node_that_refuses_is_not_taken_for_one_that_is_not_there(
 
     monkeypatch.setattr(HttpNode, "batch", fail)
     assert run("status", "1", "--rpc", "http://a") == f"Error: {says}"
+
+
+def test_key_and_password_are_not_written_to_one_file(tmp_path: Path) -> None:
+    one = str(tmp_path / "one")
+    made = CliRunner().invoke(cli, ["devnet", "keystore", "1", "--key-file", one, "--password-file", one])
+    assert "--key-file and --password-file are one file: give two" in made.output
+    assert made.exit_code != 0
+    assert not list(tmp_path.iterdir())
