@@ -7,13 +7,14 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from tests.small_core import ETHER, ZERO
+from tests.small_core import DAY, ETHER, ZERO
 
 BPS = 10_000
 DEAD_SHARES = 10**9
 INFINITE = 2**256 - 1
 FOREVER = 2**255
 LP_FEE = 2
+MAX_RATE_AGE = 3 * DAY
 WAYS = ("Tell", "Revert", "BurnGas", "ShortAnswer", "LongAnswer", "ByBalance", "Reenter")
 VICES = (
     "None",
@@ -38,6 +39,7 @@ def config(provider: Any, in_fee: int = 3, out_fee: int = 4, **changed: Any) -> 
         "shareCap": BPS,
         "cap": 2**32 - 1,
         "inputOff": False,
+        "exactTransfers": False,
     } | changed
 
 
@@ -60,9 +62,11 @@ class World:
     tokens: dict[str, Listed] = field(default_factory=dict)
 
     @classmethod
-    def deploy(cls, project: Any, governance: Any, lp_fee: int = LP_FEE) -> World:
+    def deploy(cls, project: Any, governance: Any, vault: Any = None) -> World:
+        """Without a core no token is slETH."""
         manager = governance.deploy(project.ProtocolAccessManager, governance)
-        basket = governance.deploy(project.LstBasket, manager, "Sluice basket", "slBASKET", lp_fee)
+        arguments = "Sluice basket", "slBASKET", LP_FEE, vault or manager, MAX_RATE_AGE
+        basket = governance.deploy(project.LstBasket, manager, *arguments)
         return cls(project, governance, manager, basket)
 
     def list(self, letter: str, low: int, high: int, **changed: Any) -> Listed:
@@ -80,7 +84,7 @@ class World:
             listed.token.approve(self.basket, INFINITE, sender=who)
 
     def config_of(self, letter: str) -> dict[str, Any]:
-        keys = ("provider", "inFee", "outFee", "shareCap", "cap", "inputOff")
+        keys = ("provider", "inFee", "outFee", "shareCap", "cap", "inputOff", "exactTransfers")
         return dict(zip(keys, self.basket.configOf(self.tokens[letter].token), strict=True))
 
     def configure(self, letter: str, **changed: Any) -> None:
@@ -110,7 +114,7 @@ class ModelToken:
     cap: int = 2**32 - 1
     input_off: bool = False
     balance: int = 0
-    value: int = 0
+    share_limit: int = 0
     incentive: int = 0
     sick: bool = False
     cut_off: bool = False
@@ -147,11 +151,6 @@ class Model:
     tokens: dict[str, ModelToken] = field(default_factory=dict)
     supply: int = 0
     lp_fee: int = LP_FEE
-    paused: bool = False
-
-    @property
-    def total(self) -> int:
-        return sum(t.value for t in self.tokens.values())
 
     def price(self, letter: str) -> ModelToken:
         """Refuses where the basket would."""
@@ -168,10 +167,6 @@ class Model:
         token = self.tokens[letter]
         return not token.cut_off and not token.sick and token.is_rate and token.high < 2**96
 
-    def _open(self) -> None:
-        if self.paused:
-            raise Refused("BasketIsPaused")
-
     def _pair(self, given: str, taken: str) -> tuple[ModelToken, ModelToken]:
         if given == taken:
             raise Refused("SameToken")
@@ -179,21 +174,21 @@ class Model:
             raise Refused("InputIsOff")
         return self.price(given), self.price(taken)
 
-    def _set(self, token: ModelToken, balance: int) -> None:
-        token.balance = balance
-        token.value = token.worth_down(balance)
-
     def _debit(self, token: ModelToken, amount: int) -> None:
         if amount > token.balance:
             raise Refused("BalanceTooLow")
-        self._set(token, token.balance - amount)
+        token.balance -= amount
 
-    def _credit(self, token: ModelToken, amount: int, capped: bool = True) -> None:
-        self._set(token, token.balance + amount)
-        if token.value > token.cap * ETHER:
+    def _credit(self, token: ModelToken, amount: int, limited: bool = True) -> None:
+        token.balance += amount
+        if token.worth_down(token.balance) > token.cap * ETHER:
             raise Refused("CapExceeded")
-        if capped and token.value * BPS > self.total * token.share_cap:
+        if limited and token.share_cap != BPS and token.balance > token.share_limit:
             raise Refused("ShareCapExceeded")
+
+    def _look(self, token: ModelToken, total: int) -> None:
+        """What may be held of a token of a whole of ``total``."""
+        token.share_limit = min(floor(Fraction(total * token.share_cap * ETHER, token.low * BPS)), 2**104 - 1)
 
     def quote_in(self, given: str, taken: str, amount: int) -> tuple[int, int]:
         """Of exactly ``amount`` in: out and its bonus."""
@@ -229,26 +224,23 @@ class Model:
         self._credit(source, amount_in - self._give_back(source, amount_in))
 
     def swap_exact_in(self, given: str, taken: str, amount: int) -> int:
-        self._open()
         out, bonus = self.quote_in(given, taken, amount)
         self._swap(given, taken, amount, out, bonus)
         return out
 
     def swap_exact_out(self, given: str, taken: str, amount: int) -> int:
-        self._open()
         amount_in, bonus = self.quote_out(given, taken, amount)
         self._swap(given, taken, amount_in, amount, bonus)
         return amount_in
 
     def add(self, letter: str, amount: int) -> int:
-        self._open()
         if amount == 0:
             raise Refused("AmountZero")
         if self.tokens[letter].input_off:
             raise Refused("InputIsOff")
         token = self.price(letter)
         value = token.worth_down(amount)
-        first = self.supply == 0
+        first, high = self.supply == 0, 0
         if first:
             if value <= DEAD_SHARES:
                 raise Refused("FirstLiquidityTooSmall")
@@ -259,13 +251,13 @@ class Model:
             lp = floor(Fraction(net * self.supply, high))
         if lp == 0:
             raise Refused("AmountZero")
-        back = 0 if first else self._give_back(token, amount)
-        self._credit(token, amount - back, capped=not first)
+        kept = amount if first else amount - self._give_back(token, amount)
+        self._look(token, high + token.worth_down(kept))
+        self._credit(token, kept, limited=not first)
         self.supply += lp + (DEAD_SHARES if first else 0)
         return lp
 
     def remove(self, letter: str, lp: int) -> int:
-        self._open()
         token = self.price(letter)
         low = sum(t.worth_down(t.balance) for name, t in self.tokens.items() if t.balance and self.counts(name))
         value = floor(Fraction(lp * low, self.supply))
@@ -283,7 +275,7 @@ class Model:
         amounts = []
         for token in self.tokens.values():
             amount = floor(Fraction(token.balance * lp, self.supply))
-            token.value -= floor(Fraction(token.value * lp, self.supply))
+            token.share_limit -= floor(Fraction(token.share_limit * lp, self.supply))
             token.balance -= amount
             amounts.append(amount)
         self.supply -= lp
@@ -291,7 +283,6 @@ class Model:
 
     def rebalance(self, taken: str, amount: int, given: str, brought: int) -> None:
         """While the rates stay."""
-        self._open()
         if amount == 0:
             raise Refused("AmountZero")
         source, target = self._pair(given, taken)
@@ -302,9 +293,12 @@ class Model:
         self._credit(source, kept)
 
     def sync(self) -> None:
-        for name, token in self.tokens.items():
-            if self.counts(name):
-                self._set(token, token.balance)
+        counted = [token for name, token in self.tokens.items() if self.counts(name)]
+        if any(token.balance and not self.counts(name) for name, token in self.tokens.items()):
+            raise Refused("TokenIsSick")
+        total = sum(token.worth_down(token.balance) for token in counted)
+        for token in counted:
+            self._look(token, total)
 
     def worth_of_a_share(self, which: dict[str, Fraction]) -> Fraction:
         """At prices ``which``, exact."""

@@ -169,4 +169,6 @@ def _struct(item: ABIType, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     return getattr(value, "address", value)

@@ -10,6 +10,7 @@ from typing import Any
 import rlp
 from eth_utils import keccak
 
+from tests.aragon import Dao, contract_at
 from tests.reverts import reverts
 from tests.small_core import DAY, ETHER, ZERO
 
@@ -80,8 +81,9 @@ class Foreign:
         return self.deploy(name, self.manager, self.limits, *args)
 
     def wsteth(self, rate: int) -> Lst:
-        logic = self.deploy("StEthStandIn")
-        proxy = self.deploy("AppProxyStandIn", logic)
+        """stETH is behind Aragon's own proxy, as on mainnet."""
+        dao = Dao(self.who)
+        proxy = dao.install(self.deploy("StEthStandIn"))
         steth = self.at("StEthStandIn", proxy)
         steth.setPooledEther(rate, sender=self.who)
         token = self.deploy("WstEthStandIn", proxy)
@@ -93,12 +95,12 @@ class Foreign:
         report()
         provider = self.provider("WstEthRateProvider", token, oracle)
         lst = Lst(token, provider, lambda r: steth.setPooledEther(r, sender=self.who), report)
-        lst.proxy, lst.oracle = proxy, oracle  # type: ignore[attr-defined]
+        lst.dao = dao  # type: ignore[attr-defined]
         return lst
 
     def reth(self, rate: int) -> Lst:
         store = self.deploy("RocketStorageStandIn")
-        balances = self.deploy("RocketBalancesStandIn")
+        balances = self.deploy("RocketBalancesStandIn", store)
         store.setAddress(ROCKET_KEY, balances, sender=self.who)
         token = self.deploy("REthStandIn", store)
         balances.setBalances(self.clock.now, rate * 1000, ETHER * 1000, sender=self.who)
@@ -151,14 +153,8 @@ class Foreign:
         lst.oracle = oracle  # type: ignore[attr-defined]
         return lst
 
-    def sleth(self, core: Any) -> Any:
-        return self.provider("SlEthRateProvider", core.vault)
-
     def at(self, name: str, address: Any) -> Any:
-        container = getattr(self.project, name)
-        if hasattr(address, "process"):
-            return type(address)(address.process, address.address, container.contract_type)
-        return container.at(address)
+        return contract_at(getattr(self.project, name), address)
 
 
 def header_of(block: dict[str, Any]) -> bytes:

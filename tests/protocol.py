@@ -96,7 +96,6 @@ class Protocol:
     adapter: ContractInstance
     pool: ContractInstance
     basket: ContractInstance
-    basket_provider: ContractInstance
     farm: ContractInstance
     feed: ContractInstance
     weth: ContractInstance
@@ -222,7 +221,6 @@ def bind(result: Result, who: Actors) -> Protocol:
         adapter=at("AsyncRedeemVault"),
         pool=at("InstantPool"),
         basket=at("LstBasket"),
-        basket_provider=at("SlEthRateProvider"),
         farm=at("Farm"),
         feed=at("RateFeed"),
         weth=at("WrappedEther"),

@@ -11,7 +11,8 @@ pragma solidity 0.8.30;
 ///    (see {proveImplementation}).
 ///  - *moves*: from the last recorded rate, `low` falls by at most `maxFall`, `high` rises by at most `maxRise` for each
 ///    whole day since, one at least and {MAX_DAYS} at most.
-///  - *freshness*: the token's own report, or the last change of the rate that was recorded, is at most `maxAge` old.
+///  - *freshness*: the token's newest report that was recorded, or the last recorded change of the rate of a token that tells
+///    none, is at most `maxAge` old. So somebody has to {poke} now and then; who swaps does not pay for asking again.
 ///
 /// Not for rates that can be moved within one transaction: who moves one beyond the bounds and pokes halts its provider until
 /// governance accepts.
@@ -25,12 +26,12 @@ interface ILstRateProvider {
         CodeChanged, // of the token, the source or the implementation
         ImplementationChanged, // the proxy names another one
         ProofTooOld, // nobody has proven the implementation for `maxProofAge`
-        RateInvalid, // zero, low above high, or above 2^80 - 1
+        RateInvalid, // zero, low above high, or above 2^76 - 1
         Halted, // a move beyond the bounds was seen and not accepted yet
         Fell, // `low` is below the bound
         Rose, // `high` is above the bound
-        SlashingPending, // a slashing was proven that no report has counted
-        Stale, // newest report, or last recorded change, is too old
+        SlashingPending, // of slETH, told by the basket: a slashing was proven that no report has counted
+        Stale, // the report that was recorded last, or the last recorded change, is too old
         SourceFailed // the source reverts; told by {health} alone
     }
 
@@ -38,7 +39,7 @@ interface ILstRateProvider {
     struct Limits {
         uint16 maxRise; // of `high`, bps a day
         uint16 maxFall; // of `low`, bps since the last record
-        uint32 maxAge; // seconds
+        uint32 maxAge; // seconds, above {WINDOW}
     }
 
     /// @notice How the implementation behind a proxy is known. All zero where there is no proxy.
@@ -51,8 +52,11 @@ interface ILstRateProvider {
         uint32 maxProofAge; // seconds; zero where no fresh proof is asked for
     }
 
-    /// @notice A rate was recorded; later moves are measured against it.
-    event RateRecorded(uint256 low, uint256 high);
+    /// @notice A rate was recorded, against which later moves are measured, and the time of the token's newest report (seconds;
+    /// now, of a token that tells none; zero for one from the future, which is stale).
+    event RateRecorded(uint256 low, uint256 high, uint256 reportedAt);
+    /// @notice A newer report was recorded alone: it tells the rate of the record, or comes within a day of it.
+    event ReportRecorded(uint256 reportedAt);
     /// @notice A move beyond the bounds was seen. The provider is of no use until governance accepts.
     event MoveSeen(Health reason, uint256 low, uint256 high, uint256 recordedLow, uint256 recordedHigh);
     /// @notice Governance accepted a rate.
@@ -67,8 +71,9 @@ interface ILstRateProvider {
     error NotAContract(address account);
     /// @notice Of `source`, the probe's answer is not a contract.
     error ImplementationMissing(address source);
-    /// @notice A rate was recorded less than {WINDOW} ago.
-    error PokedTooEarly(uint256 next);
+    /// @notice There is no newer report, and no other rate, or only one that can be recorded from `next` on (seconds; zero
+    /// where the rate is that of the record).
+    error NothingNew(uint256 next);
     error RatesNotAccepted(uint256 low, uint256 high, uint256 minLow, uint256 maxHigh);
     /// @notice The implementation of this provider is not one that is proven.
     error ProofNotUsed();
@@ -101,10 +106,10 @@ interface ILstRateProvider {
     /// @notice Errors: {Unhealthy}.
     function requireHealthy() external view;
 
-    /// @notice Last recorded rates and when, seconds.
-    function record() external view returns (uint256 low, uint256 high, uint256 recordedAt);
-    /// @notice Time of the token's newest report, seconds; 0 where the token tells none.
-    function reportedAt() external view returns (uint256);
+    /// @notice Last recorded rates and when, and the newest report that was recorded, seconds.
+    function record() external view returns (uint256 low, uint256 high, uint256 recordedAt, uint256 reportedAt);
+    /// @notice Time of the token's newest report as it tells it now, seconds; 0 where it tells none.
+    function newestReport() external view returns (uint256);
     /// @notice Time of the youngest block that proved the pinned implementation, seconds.
     function provenAt() external view returns (uint256);
     function limits() external view returns (Limits memory);
@@ -115,10 +120,10 @@ interface ILstRateProvider {
 
     // --- Anyone ---
 
-    /// @notice Record the rates of now, at most once in {WINDOW}, if they have changed; or write down what is wrong: a move
-    /// beyond the bounds halts until {accept}, other code switches off for good, both at any time.
+    /// @notice Record the newest report, at any time, and the rates of now if they have changed, at most once in {WINDOW}; or
+    /// write down what is wrong: a move beyond the bounds halts until {accept}, other code switches off for good, both at any time.
     /// @return reason `Healthy`, or what was written down
-    /// @dev Errors: {Unhealthy} for what is not written down, {PokedTooEarly}.
+    /// @dev Errors: {Unhealthy} for what is not written down, {NothingNew}, whatever tells rate and report reverts with.
     function poke() external returns (Health reason);
 
     /// @notice Prove what implementation the source had in a block of the last 8191. The pinned one renews the proof;

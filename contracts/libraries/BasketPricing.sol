@@ -22,7 +22,7 @@ library BasketPricing {
     {
         uint256 value = amountIn.mulDiv(low, ONE);
         unchecked {
-            value -= share(value, fee); // a part of it
+            value = value.mulDiv(BPS - fee, BPS); // the fee is rounded up
         }
         amountOut = value.mulDiv(ONE, high);
         if (bonusRate != 0) {

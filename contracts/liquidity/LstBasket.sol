@@ -6,15 +6,16 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IBasketRebalancer, ILstBasket} from "../interfaces/ILstBasket.sol";
 import {ILstRateProvider} from "../interfaces/ILstRateProvider.sol";
+import {IStakingVault} from "../interfaces/IStakingVault.sol";
 import {BasketPricing} from "../libraries/BasketPricing.sol";
-import {BasketStateLib, PoolState, TokenHolding, TokenSettings} from "../libraries/BasketState.sol";
+import {BasketStateLib, TokenHolding, TokenSettings} from "../libraries/BasketState.sol";
 import {BPS} from "../libraries/Constants.sol";
 
 /// @title Basket of liquid staking tokens
@@ -37,17 +38,12 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     /// @dev What a swap is priced with, and the state as it was read for that.
     struct Trade {
-        PoolState pool;
-        address tokenIn;
-        address tokenOut;
         TokenSettings settingsIn;
+        TokenSettings settingsOut;
         TokenHolding holdingIn;
         TokenHolding holdingOut;
         uint256 lowIn;
-        uint256 lowOut;
         uint256 highOut;
-        uint256 fee; // bps
-        uint256 bonusRate; // bps
     }
 
     uint256 private constant ONE = BasketPricing.ONE;
@@ -60,33 +56,39 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @inheritdoc ILstBasket
     uint256 public constant MAX_FEE = 100; // bps
     /// @inheritdoc ILstBasket
-    uint256 public constant MAX_PAUSE = 14 days;
+    uint256 public constant MAX_CUT_OFF = 14 days;
     /// @inheritdoc ILstBasket
     uint256 public constant DEAD_SHARES = 1e9;
 
-    PoolState private _pool;
+    /// @inheritdoc ILstBasket
+    IStakingVault public immutable VAULT;
+    /// @inheritdoc ILstBasket
+    uint256 public immutable MAX_RATE_AGE;
+
+    /// @inheritdoc ILstBasket
+    uint256 public lpFee; // bps
     address[] private _list;
     mapping(address token => Token) private _tokens;
     mapping(address token => uint256) private _incentives;
     /// @inheritdoc ILstBasket
     mapping(address owner => mapping(address token => uint256)) public owed;
 
-    modifier notPaused() {
-        _open();
-        _;
-    }
-
     modifier before(uint256 deadline) {
         if (block.timestamp > deadline) revert DeadlinePassed(deadline, block.timestamp);
         _;
     }
 
-    constructor(address authority_, string memory name_, string memory symbol_, uint256 lpFee)
-        ERC20(name_, symbol_)
-        ERC20Permit(name_)
-        AccessManaged(authority_)
-    {
-        _setLpFee(lpFee);
+    constructor(
+        address authority_,
+        string memory name_,
+        string memory symbol_,
+        uint256 lpFee_,
+        IStakingVault vault,
+        uint256 maxRateAge
+    ) ERC20(name_, symbol_) ERC20Permit(name_) AccessManaged(authority_) {
+        VAULT = vault;
+        MAX_RATE_AGE = maxRateAge;
+        _setLpFee(lpFee_);
     }
 
     // --- Swap ---
@@ -100,11 +102,11 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         address receiver,
         uint256 deadline
     ) external before(deadline) nonReentrant returns (uint256 amountOut) {
-        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
+        Trade memory trade = _trade(tokenIn, tokenOut);
         uint256 bonus;
-        (amountOut, bonus) = _out(trade, amountIn);
+        (amountOut, bonus) = _out(trade, tokenOut, amountIn);
         if (amountOut < minOut) revert OutputBelowMinimum(amountOut, minOut);
-        _swap(trade, amountIn, amountOut, bonus, receiver);
+        _swap(trade, tokenIn, tokenOut, amountIn, amountOut, bonus, receiver);
     }
 
     /// @inheritdoc ILstBasket
@@ -116,11 +118,11 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         address receiver,
         uint256 deadline
     ) external before(deadline) nonReentrant returns (uint256 amountIn) {
-        Trade memory trade = _trade(_open(), tokenIn, tokenOut);
+        Trade memory trade = _trade(tokenIn, tokenOut);
         uint256 bonus;
-        (amountIn, bonus) = _in(trade, amountOut);
+        (amountIn, bonus) = _in(trade, tokenOut, amountOut);
         if (amountIn > maxIn) revert InputAboveMaximum(amountIn, maxIn);
-        _swap(trade, amountIn, amountOut, bonus, receiver);
+        _swap(trade, tokenIn, tokenOut, amountIn, amountOut, bonus, receiver);
     }
 
     // --- Liquidity ---
@@ -128,50 +130,51 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @inheritdoc ILstBasket
     function addLiquidity(address token, uint256 amount, uint256 minLp, address receiver)
         external
-        notPaused
         nonReentrant
         returns (uint256 lp)
     {
         if (amount == 0) revert AmountZero();
         TokenSettings settings = _tokens[token].settings;
-        _requireInput(token, settings);
+        if (settings.inputOff()) revert InputIsOff(token);
         (uint256 low,) = _rates(token, settings, _tokens[token].holding);
         uint256 value = Math.mulDiv(amount, low, ONE);
         uint256 supply = totalSupply();
+        uint256 total;
         if (supply == 0) {
             if (value <= DEAD_SHARES) revert FirstLiquidityTooSmall(value, DEAD_SHARES + 1);
             lp = value - DEAD_SHARES;
             _mint(NOBODY, DEAD_SHARES);
         } else {
-            uint256 net = value - BasketPricing.share(value, _pool.lpFee() + settings.inFee());
-            lp = Math.mulDiv(net, supply, _totalHigh());
+            total = _totalHigh();
+            lp = Math.mulDiv(value - BasketPricing.share(value, lpFee + settings.inFee()), supply, total);
         }
         if (lp < minLp) revert LpBelowMinimum(lp, minLp);
         if (lp == 0) revert AmountZero();
-        _take(token, amount, low, supply == 0);
+        _take(token, amount, low, total);
         _mint(receiver, lp);
         emit LiquidityAdded(msg.sender, receiver, token, amount, lp);
-        _pull(token, amount);
+        _pull(token, settings, amount);
     }
 
     /// @inheritdoc ILstBasket
     function removeLiquidity(uint256 lp, address token, uint256 minOut, address receiver)
         external
-        notPaused
         nonReentrant
         returns (uint256 amount)
     {
-        (uint256 low, uint256 high) = _rates(token, _tokens[token].settings, _tokens[token].holding);
+        TokenSettings settings = _tokens[token].settings;
+        (, uint256 high) = _rates(token, settings, _tokens[token].holding);
         (uint256 total,,) = _value();
+        (uint256 charge,) = settings.outFees();
         uint256 value = Math.mulDiv(lp, total, totalSupply());
-        value -= BasketPricing.share(value, _pool.lpFee() + _tokens[token].settings.outCharge());
+        value -= BasketPricing.share(value, lpFee + charge);
         amount = Math.mulDiv(value, ONE, high);
         if (amount < minOut) revert OutputBelowMinimum(amount, minOut);
         if (amount == 0) revert AmountZero();
         _burn(msg.sender, lp);
-        _pool = _debit(_pool, token, _tokens[token].holding, amount, low);
+        _debit(token, _tokens[token].holding, amount);
         emit LiquidityRemoved(msg.sender, receiver, token, amount, lp);
-        _pay(token, receiver, amount);
+        _pay(token, settings, receiver, amount);
     }
 
     /// @inheritdoc ILstBasket
@@ -181,23 +184,21 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (uint256[] memory amounts)
     {
         if (lp == 0) revert AmountZero();
+        _requireReceiver(receiver);
         uint256 count = _list.length;
         if (mins.length != count) revert LengthMismatch(mins.length, count);
         uint256 supply = totalSupply();
         _burn(msg.sender, lp);
         amounts = new uint256[](count);
-        uint256 gone;
         for (uint256 i; i < count; ++i) {
             TokenHolding holding = _tokens[_list[i]].holding;
             uint256 amount = Math.mulDiv(holding.balance(), lp, supply);
             if (amount < mins[i]) revert OutputBelowMinimum(amount, mins[i]);
             amounts[i] = amount;
-            uint256 value = Math.mulDiv(holding.value(), lp, supply);
             // lp <= supply, which {_burn} has seen
-            _tokens[_list[i]].holding = holding.withAmounts(holding.balance() - amount, holding.value() - value);
-            gone += value;
+            uint256 limit = holding.shareLimit() - Math.mulDiv(holding.shareLimit(), lp, supply);
+            _tokens[_list[i]].holding = holding.minus(amount).withShareLimit(limit);
         }
-        _pool = _pool.withTotal(gone, 0); // a sum of parts of it
         emit AllRemoved(msg.sender, receiver, amounts, lp);
         for (uint256 i; i < count; ++i) {
             if (amounts[i] != 0 && !IERC20(_list[i]).trySafeTransfer(receiver, amounts[i])) {
@@ -213,18 +214,20 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         if (amount == 0) revert NothingOwed(msg.sender, token);
         owed[msg.sender][token] = 0;
         emit Collected(msg.sender, receiver, token, amount);
-        _pay(token, receiver, amount);
+        _pay(token, _tokens[token].settings, receiver, amount);
     }
 
     // --- Incentive ---
 
     /// @inheritdoc ILstBasket
     function fund(address token, uint256 amount) external nonReentrant {
-        _requireInput(token, _tokens[token].settings);
+        TokenSettings settings = _tokens[token].settings;
+        if (!settings.listed()) revert TokenUnknown(token);
+        if (settings.inputOff()) revert InputIsOff(token);
         if (amount == 0) revert AmountZero();
         _incentives[token] += amount;
         emit IncentiveFunded(msg.sender, token, amount);
-        _pull(token, amount);
+        _pull(token, settings, amount);
     }
 
     // --- Reading ---
@@ -233,24 +236,24 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function quoteExactIn(address tokenIn, address tokenOut, uint256 amountIn)
         external
         view
-        nonReentrantView
+        nonReadReentrant
         returns (uint256 amountOut, uint256 bonus)
     {
-        return _out(_trade(_pool, tokenIn, tokenOut), amountIn);
+        return _out(_trade(tokenIn, tokenOut), tokenOut, amountIn);
     }
 
     /// @inheritdoc ILstBasket
     function quoteExactOut(address tokenIn, address tokenOut, uint256 amountOut)
         external
         view
-        nonReentrantView
+        nonReadReentrant
         returns (uint256 amountIn, uint256 bonus)
     {
-        return _in(_trade(_pool, tokenIn, tokenOut), amountOut);
+        return _in(_trade(tokenIn, tokenOut), tokenOut, amountOut);
     }
 
     /// @inheritdoc ILstBasket
-    function totalValue() external view nonReentrantView returns (uint256 low, uint256 high, bool whole) {
+    function totalValue() external view nonReadReentrant returns (uint256 low, uint256 high, bool whole) {
         return _value();
     }
 
@@ -262,23 +265,26 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     /// @inheritdoc ILstBasket
     function configOf(address token) public view returns (TokenConfig memory) {
         TokenSettings s = _tokens[token].settings;
-        return TokenConfig(s.provider(), int16(uint16(s.inFee())), s.outFee(), s.shareCap(), s.cap(), s.inputOff());
+        return TokenConfig({
+            provider: s.provider(),
+            inFee: int16(uint16(s.inFee())),
+            outFee: s.outFee(),
+            shareCap: s.shareCap(),
+            cap: s.cap(),
+            inputOff: s.inputOff(),
+            exactTransfers: s.exactTransfers()
+        });
     }
 
     /// @inheritdoc ILstBasket
-    function holdingOf(address token) external view returns (uint256 balance, uint256 value, uint256 cutOffUntil) {
+    function holdingOf(address token) external view returns (uint256 balance, uint256 shareLimit, uint256 cutOffUntil) {
         TokenHolding holding = _tokens[token].holding;
-        return (holding.balance(), holding.value(), holding.cutOffUntil());
+        return (holding.balance(), holding.shareLimit(), holding.cutOffUntil());
     }
 
     /// @inheritdoc ILstBasket
     function incentiveOf(address token) external view returns (uint256) {
         return _incentives[token];
-    }
-
-    /// @inheritdoc ILstBasket
-    function pool() external view returns (uint256 lpFee, uint256 pausedUntil, uint256 lastTotal) {
-        return (_pool.lpFee(), _pool.pausedUntil(), _pool.total());
     }
 
     // --- Governance ---
@@ -299,6 +305,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         TokenConfig memory old = configOf(token);
         _checkConfig(token, config, config.provider != old.provider);
         _writeConfig(token, config);
+        TokenHolding holding = _tokens[token].holding;
+        uint256 limit = Math.mulDiv(holding.shareLimit(), config.shareCap, old.shareCap);
+        _tokens[token].holding = holding.withShareLimit(limit);
         emit TokenConfigured(token, old, config);
     }
 
@@ -309,7 +318,6 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         if (holding.balance() != 0 || _incentives[token] != 0) {
             revert TokenNotEmpty(token, holding.balance(), _incentives[token]);
         }
-        _pool = _pool.withTotal(holding.value(), 0); // what {removeAll} rounded
         delete _tokens[token];
         uint256 last = _list.length - 1;
         for (uint256 i; i < last; ++i) {
@@ -327,9 +335,7 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         uint256 amount = _incentives[token];
         if (amount == 0) revert AmountZero();
         _incentives[token] = 0;
-        TokenHolding holding = _tokens[token].holding;
-        (uint256 low,) = _rates(token, _tokens[token].settings, holding);
-        (, _pool) = _set(_pool, token, holding, holding.balance() + amount, low);
+        _tokens[token].holding = _tokens[token].holding.plus(amount);
         emit IncentiveReleased(token, amount);
     }
 
@@ -342,110 +348,115 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     function rebalance(address tokenOut, uint256 amountOut, address tokenIn, bytes calldata data)
         external
         restricted
-        notPaused
         nonReentrant
         returns (uint256 amountIn)
     {
         if (amountOut == 0) revert AmountZero();
-        Trade memory first = _trade(_pool, tokenIn, tokenOut);
-        _pool = _debit(_pool, tokenOut, first.holdingOut, amountOut, first.lowOut);
+        Trade memory first = _trade(tokenIn, tokenOut);
+        _debit(tokenOut, first.holdingOut, amountOut);
         uint256 held = tokenIn.balanceOf(address(this));
-        _pay(tokenOut, msg.sender, amountOut);
+        _pay(tokenOut, first.settingsOut, msg.sender, amountOut);
         IBasketRebalancer(msg.sender).onRebalance(tokenOut, amountOut, tokenIn, data);
         amountIn = tokenIn.balanceOf(address(this)).saturatingSub(held);
 
-        Trade memory later = _trade(_pool, tokenIn, tokenOut);
+        Trade memory later = _trade(tokenIn, tokenOut);
         uint256 kept = amountIn - _giveBack(tokenIn, amountIn, later.settingsIn);
         uint256 given = Math.mulDiv(amountOut, Math.max(first.highOut, later.highOut), ONE, Math.Rounding.Ceil);
         uint256 received = Math.mulDiv(kept, Math.min(first.lowIn, later.lowIn), ONE);
         if (received < given) revert RebalanceLoses(given, received);
-        _credit(_pool, tokenIn, later.settingsIn, later.holdingIn, kept, later.lowIn, true);
+        _credit(tokenIn, later.settingsIn, later.holdingIn, kept, later.lowIn, true);
         emit Rebalanced(msg.sender, tokenOut, amountOut, tokenIn, amountIn);
     }
 
     /// @inheritdoc ILstBasket
-    function pause(uint256 duration) external restricted {
-        if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
-        uint40 until = uint40(block.timestamp + duration);
-        _pool = _pool.withPausedUntil(until);
-        emit BasketPaused(until);
+    function cutOff(address[] calldata list, uint256 duration) external restricted {
+        if (duration > MAX_CUT_OFF) revert CutOffTooLong(duration, MAX_CUT_OFF);
+        for (uint256 i; i < list.length; ++i) {
+            uint256 until = _tokens[list[i]].holding.cutOffUntil();
+            _setCutOff(list[i], Math.max(until, block.timestamp + duration));
+        }
     }
 
     /// @inheritdoc ILstBasket
-    function resume() external restricted {
-        _pool = _pool.withPausedUntil(0);
-        emit BasketResumed();
-    }
-
-    /// @inheritdoc ILstBasket
-    function cutOff(address token, uint256 duration) external restricted {
-        if (duration > MAX_PAUSE) revert PauseTooLong(duration, MAX_PAUSE);
-        _setCutOff(token, block.timestamp + duration);
-    }
-
-    /// @inheritdoc ILstBasket
-    function restore(address token) external restricted {
-        _setCutOff(token, 0);
+    function restore(address[] calldata list) external restricted {
+        for (uint256 i; i < list.length; ++i) {
+            _setCutOff(list[i], 0);
+        }
     }
 
     // --- Anyone ---
 
     /// @inheritdoc ILstBasket
     function sync() external nonReentrant {
-        PoolState state = _pool;
-        for (uint256 i; i < _list.length; ++i) {
+        uint256 count = _list.length;
+        uint256[] memory lows = new uint256[](count);
+        uint256 total;
+        for (uint256 i; i < count; ++i) {
             Token storage t = _tokens[_list[i]];
-            TokenHolding holding = t.holding;
-            (bool ok, uint256 low,) = _tryRates(t.settings, holding);
-            if (ok) (, state) = _set(state, _list[i], holding, holding.balance(), low);
+            uint256 balance = t.holding.balance();
+            (bool ok, uint256 low,) = _tryRates(t.settings, t.holding);
+            if (!ok && balance != 0) revert TokenIsSick(_list[i]);
+            if (!ok) continue;
+            lows[i] = low;
+            total += Math.mulDiv(balance, low, ONE);
         }
-        _pool = state;
+        for (uint256 i; i < count; ++i) {
+            Token storage t = _tokens[_list[i]];
+            if (lows[i] != 0) t.holding = t.holding.withShareLimit(_shareLimit(t.settings, total, lows[i]));
+        }
     }
 
     // --- Prices ---
 
-    function _open() private view returns (PoolState state) {
-        state = _pool;
-        uint256 until = state.pausedUntil();
-        if (block.timestamp < until) revert BasketIsPaused(until);
-    }
-
     /// @dev Refuses what cannot be swapped.
-    function _trade(PoolState state, address tokenIn, address tokenOut) private view returns (Trade memory trade) {
+    function _trade(address tokenIn, address tokenOut) private view returns (Trade memory trade) {
         if (tokenIn == tokenOut) revert SameToken(tokenIn);
         TokenSettings settings = _tokens[tokenIn].settings;
         TokenHolding holding = _tokens[tokenIn].holding;
-        _requireInput(tokenIn, settings);
-        trade.pool = state;
-        trade.tokenIn = tokenIn;
-        trade.tokenOut = tokenOut;
+        if (settings.inputOff()) revert InputIsOff(tokenIn);
         trade.settingsIn = settings;
         trade.holdingIn = holding;
         (trade.lowIn,) = _rates(tokenIn, settings, holding);
         settings = _tokens[tokenOut].settings;
         holding = _tokens[tokenOut].holding;
+        trade.settingsOut = settings;
         trade.holdingOut = holding;
-        (trade.lowOut, trade.highOut) = _rates(tokenOut, settings, holding);
+        (, trade.highOut) = _rates(tokenOut, settings, holding);
+    }
+
+    function _out(Trade memory trade, address tokenOut, uint256 amountIn)
+        private
+        view
+        returns (uint256 amountOut, uint256 bonus)
+    {
+        (uint256 fee, uint256 bonusRate, uint256 pot) = _fees(trade, tokenOut);
+        (amountOut, bonus) = BasketPricing.exactIn(amountIn, trade.lowIn, trade.highOut, fee, bonusRate, pot);
+        if (amountOut == 0) revert AmountZero();
+    }
+
+    function _in(Trade memory trade, address tokenOut, uint256 amountOut)
+        private
+        view
+        returns (uint256 amountIn, uint256 bonus)
+    {
+        if (amountOut == 0) revert AmountZero();
+        (uint256 fee, uint256 bonusRate, uint256 pot) = _fees(trade, tokenOut);
+        return BasketPricing.exactOut(amountOut, trade.lowIn, trade.highOut, fee, bonusRate, pot);
+    }
+
+    /// @return fee bps
+    /// @return bonusRate bps
+    /// @return pot what there is for bonuses
+    function _fees(Trade memory trade, address tokenOut)
+        private
+        view
+        returns (uint256 fee, uint256 bonusRate, uint256 pot)
+    {
+        (fee, bonusRate) = trade.settingsOut.outFees();
         unchecked {
-            trade.fee = trade.settingsIn.inFee() + settings.outCharge(); // 16 bits each
+            fee += trade.settingsIn.inFee(); // 16 bits each
         }
-        trade.bonusRate = settings.outBonus();
-    }
-
-    function _out(Trade memory trade, uint256 amountIn) private view returns (uint256 amountOut, uint256 bonus) {
-        (uint256 low, uint256 high) = (trade.lowIn, trade.highOut);
-        (amountOut, bonus) = BasketPricing.exactIn(amountIn, low, high, trade.fee, trade.bonusRate, _pot(trade));
-        if (amountOut == 0) revert AmountZero();
-    }
-
-    function _in(Trade memory trade, uint256 amountOut) private view returns (uint256 amountIn, uint256 bonus) {
-        if (amountOut == 0) revert AmountZero();
-        (uint256 low, uint256 high) = (trade.lowIn, trade.highOut);
-        return BasketPricing.exactOut(amountOut, low, high, trade.fee, trade.bonusRate, _pot(trade));
-    }
-
-    function _pot(Trade memory trade) private view returns (uint256) {
-        return trade.bonusRate != 0 ? _incentives[trade.tokenOut] : 0;
+        if (bonusRate != 0) pot = _incentives[tokenOut];
     }
 
     function _rates(address token, TokenSettings settings, TokenHolding holding)
@@ -455,8 +466,32 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
     {
         if (!settings.listed()) revert TokenUnknown(token);
         if (block.timestamp < holding.cutOffUntil()) revert TokenIsCutOff(token, holding.cutOffUntil());
-        (low, high) = ILstRateProvider(settings.provider()).rates();
+        address provider = settings.provider();
+        if (provider == address(VAULT)) {
+            _requireCoreHealthy(token);
+            (low, high) = _coreRates();
+        } else {
+            (low, high) = ILstRateProvider(provider).rates();
+        }
         if (low == 0 || low > high) revert RatesInvalid(token, low, high);
+    }
+
+    /// @dev {IStakingVault-convertToAssets} rounds down.
+    function _coreRates() private view returns (uint256 low, uint256 high) {
+        low = VAULT.convertToAssets(ONE);
+        high = low + 1;
+    }
+
+    /// @dev Who knows of a loss before the core's rate does cannot sell it here.
+    function _coreHealth() private view returns (ILstRateProvider.Health) {
+        if (block.timestamp < VAULT.slashingPendingUntil()) return ILstRateProvider.Health.SlashingPending;
+        if (block.timestamp > VAULT.referenceTime() + MAX_RATE_AGE) return ILstRateProvider.Health.Stale;
+        return ILstRateProvider.Health.Healthy;
+    }
+
+    function _requireCoreHealthy(address token) private view {
+        ILstRateProvider.Health reason = _coreHealth();
+        if (reason != ILstRateProvider.Health.Healthy) revert ILstRateProvider.Unhealthy(token, reason);
     }
 
     /// @dev Like {_rates} without reverting, whatever the provider does. Who leaves too little gas gets less for the token.
@@ -466,11 +501,16 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
         returns (bool ok, uint256 low, uint256 high)
     {
         if (block.timestamp < holding.cutOffUntil()) return (false, 0, 0);
+        if (settings.provider() == address(VAULT)) {
+            if (_coreHealth() != ILstRateProvider.Health.Healthy) return (false, 0, 0);
+            (low, high) = _coreRates();
+            return (low != 0, low, high);
+        }
         bytes memory answer;
         (ok, answer) = settings.provider().staticcall{gas: PROVIDER_GAS}(abi.encodeCall(ILstRateProvider.rates, ()));
         if (!ok || answer.length != 64) return (false, 0, 0);
         (low, high) = abi.decode(answer, (uint256, uint256));
-        // no provider of ours says more than 2^80 - 1, and sums of less cannot overflow
+        // no provider of ours says more than 2^76 - 1, and sums of less cannot overflow
         ok = low != 0 && low <= high && high <= type(uint96).max;
     }
 
@@ -505,89 +545,88 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     // --- Accounts ---
 
-    function _swap(Trade memory trade, uint256 amountIn, uint256 amountOut, uint256 bonus, address receiver) private {
-        (address tokenIn, address tokenOut) = (trade.tokenIn, trade.tokenOut);
-        if (bonus != 0) _incentives[tokenOut] -= bonus;
-        PoolState state = _debit(trade.pool, tokenOut, trade.holdingOut, amountOut - bonus, trade.lowOut);
+    function _swap(
+        Trade memory trade,
+        address tokenIn,
+        address tokenOut,
+        uint256 amountIn,
+        uint256 amountOut,
+        uint256 bonus,
+        address receiver
+    ) private {
+        if (bonus != 0) _spend(tokenOut, bonus, receiver);
+        _debit(tokenOut, trade.holdingOut, amountOut - bonus);
         uint256 back = _giveBack(tokenIn, amountIn, trade.settingsIn);
-        _credit(state, tokenIn, trade.settingsIn, trade.holdingIn, amountIn - back, trade.lowIn, true);
-        emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut, bonus);
-        _pull(tokenIn, amountIn);
-        _pay(tokenOut, receiver, amountOut);
+        _credit(tokenIn, trade.settingsIn, trade.holdingIn, amountIn - back, trade.lowIn, true);
+        emit Swapped(msg.sender, receiver, tokenIn, tokenOut, amountIn, amountOut);
+        _pull(tokenIn, trade.settingsIn, amountIn);
+        _pay(tokenOut, trade.settingsOut, receiver, amountOut);
+    }
+
+    function _spend(address token, uint256 bonus, address receiver) private {
+        _incentives[token] -= bonus;
+        emit IncentivePaid(receiver, token, bonus);
     }
 
     /// @dev Of what comes in, what was a bonus when it went out, to what there is for bonuses. Were it the shares', who owns them
     /// could go in circles until nothing is left. The fee is no less: {_checkConfig}.
     function _giveBack(address token, uint256 amount, TokenSettings settings) private returns (uint256 back) {
-        uint256 bps = settings.outBonus();
-        if (bps == 0) return 0;
-        back = Math.mulDiv(amount, bps, BPS);
+        (, uint256 bonusRate) = settings.outFees();
+        if (bonusRate == 0) return 0;
+        back = Math.mulDiv(amount, bonusRate, BPS);
         _incentives[token] += back;
         emit IncentiveFunded(msg.sender, token, back);
     }
 
-    /// @dev What is added.
-    function _take(address token, uint256 amount, uint256 low, bool first) private {
-        TokenSettings settings = _tokens[token].settings;
-        if (!first) amount -= _giveBack(token, amount, settings);
-        _credit(_pool, token, settings, _tokens[token].holding, amount, low, !first);
+    /// @dev What is added, to `total` (high; zero of the first, whose part of the whole nothing limits).
+    function _take(address token, uint256 amount, uint256 low, uint256 total) private {
+        (TokenSettings settings, TokenHolding holding) = (_tokens[token].settings, _tokens[token].holding);
+        if (total != 0) amount -= _giveBack(token, amount, settings);
+        uint256 limit = _shareLimit(settings, total + Math.mulDiv(amount, low, ONE), low);
+        _credit(token, settings, holding.withShareLimit(limit), amount, low, total != 0);
     }
 
-    /// @dev The caller writes `state`, of the pool.
-    function _debit(PoolState state, address token, TokenHolding holding, uint256 amount, uint256 low)
-        private
-        returns (PoolState)
-    {
-        uint256 balance = holding.balance();
-        if (amount > balance) revert BalanceTooLow(token, amount, balance);
-        unchecked {
-            (, state) = _set(state, token, holding, balance - amount, low);
-        }
-        return state;
+    function _debit(address token, TokenHolding holding, uint256 amount) private {
+        if (amount > holding.balance()) revert BalanceTooLow(token, amount, holding.balance());
+        _tokens[token].holding = holding.minus(amount);
     }
 
-    /// @dev Writes `state`, of the pool.
     function _credit(
-        PoolState state,
         address token,
         TokenSettings settings,
         TokenHolding holding,
         uint256 amount,
         uint256 low,
-        bool capped
+        bool limited
     ) private {
-        uint256 value;
-        (value, state) = _set(state, token, holding, holding.balance() + amount, low);
+        holding = holding.plus(amount);
+        uint256 value = FixedPointMathLib.mulDiv(holding.balance(), low, ONE);
         unchecked {
-            // 32, 104, 128 and 16 bits, ONE 60 and BPS 14
-            uint256 cap = settings.cap() * ONE;
+            uint256 cap = settings.cap() * ONE; // 32 bits and 60
             if (value > cap) revert CapExceeded(token, value, cap);
-            if (capped && value * BPS > state.total() * settings.shareCap()) {
-                revert ShareCapExceeded(token, value, state.total(), settings.shareCap());
-            }
         }
-        _pool = state;
+        if (limited && holding.balance() > holding.shareLimit() && settings.shareCap() != BPS) {
+            revert ShareCapExceeded(token, holding.balance(), holding.shareLimit());
+        }
+        _tokens[token].holding = holding;
     }
 
-    /// @dev The only writer of balances but {removeAll}: keeps the total of `state`, which the caller writes, the sum of all
-    /// values. It fits: {MAX_TOKENS} values of 104 bits.
-    function _set(PoolState state, address token, TokenHolding holding, uint256 balance, uint256 low)
-        private
-        returns (uint256 value, PoolState)
-    {
-        value = FixedPointMathLib.mulDiv(balance, low, ONE);
-        _tokens[token].holding = holding.withAmounts(balance, value);
-        return (value, state.withTotal(holding.value(), value));
+    /// @return balance at the share cap of a whole of `total`, wei of the token
+    function _shareLimit(TokenSettings settings, uint256 total, uint256 low) private pure returns (uint256) {
+        return Math.mulDiv(total * settings.shareCap(), ONE, low * BPS);
     }
 
-    function _pull(address token, uint256 amount) private {
+    function _pull(address token, TokenSettings settings, uint256 amount) private {
+        if (settings.exactTransfers()) return IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         uint256 held = token.balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         uint256 come = token.balanceOf(address(this)).saturatingSub(held);
         if (come != amount) revert TransferAmountWrong(token, amount, come);
     }
 
-    function _pay(address token, address receiver, uint256 amount) private {
+    function _pay(address token, TokenSettings settings, address receiver, uint256 amount) private {
+        _requireReceiver(receiver);
+        if (settings.exactTransfers()) return IERC20(token).safeTransfer(receiver, amount);
         uint256 held = token.balanceOf(address(this));
         IERC20(token).safeTransfer(receiver, amount);
         uint256 gone = held.saturatingSub(token.balanceOf(address(this)));
@@ -596,9 +635,9 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
 
     // --- Settings ---
 
-    function _requireInput(address token, TokenSettings settings) private pure {
-        if (!settings.listed()) revert TokenUnknown(token);
-        if (settings.inputOff()) revert InputIsOff(token);
+    /// @dev Of {ReentrancyGuardTransient}: on every chain.
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
     }
 
     function _checkConfig(address token, TokenConfig calldata config, bool newProvider) private view {
@@ -607,29 +646,43 @@ contract LstBasket is ILstBasket, ERC20, ERC20Permit, AccessManaged, ReentrancyG
             revert FeeOutOfBounds(config.inFee, config.outFee);
         }
         if (config.shareCap == 0 || config.shareCap > BPS) revert ShareCapOutOfBounds(config.shareCap);
-        if (newProvider) {
-            if (config.provider.code.length == 0) revert ProviderInvalid(config.provider, token);
-            ILstRateProvider provider = ILstRateProvider(config.provider);
-            if (provider.token() != token) revert ProviderInvalid(config.provider, token);
-            provider.requireHealthy();
+        if (!newProvider) return;
+        if (config.provider == address(VAULT)) {
+            if (VAULT.share() != token) revert ProviderInvalid(config.provider, token);
+            return _requireCoreHealthy(token);
         }
+        if (config.provider.code.length == 0) revert ProviderInvalid(config.provider, token);
+        ILstRateProvider provider = ILstRateProvider(config.provider);
+        if (provider.token() != token) revert ProviderInvalid(config.provider, token);
+        provider.requireHealthy();
     }
 
     function _writeConfig(address token, TokenConfig calldata config) private {
         _tokens[token].settings = BasketStateLib.listedSettings(
-            config.provider, config.inFee, config.outFee, config.shareCap, config.cap, config.inputOff
+            config.provider,
+            config.inFee,
+            config.outFee,
+            config.shareCap,
+            config.cap,
+            config.inputOff,
+            config.exactTransfers
         );
     }
 
+    function _requireReceiver(address receiver) private view {
+        if (receiver == address(this)) revert ReceiverInvalid(receiver);
+    }
+
     function _setCutOff(address token, uint256 until) private {
-        if (!_tokens[token].settings.listed()) revert TokenUnknown(token);
-        _tokens[token].holding = _tokens[token].holding.withCutOff(uint40(until));
+        Token storage t = _tokens[token];
+        if (!t.settings.listed()) revert TokenUnknown(token);
+        t.holding = t.holding.withCutOff(uint40(until)); // at most {MAX_CUT_OFF} from now
         emit TokenCutOffUntil(token, until);
     }
 
     function _setLpFee(uint256 fee) private {
         if (fee == 0 || fee > MAX_FEE) revert LpFeeOutOfBounds(fee);
-        emit LpFeeChanged(_pool.lpFee(), fee);
-        _pool = _pool.withLpFee(uint16(fee));
+        emit LpFeeChanged(lpFee, fee);
+        lpFee = fee;
     }
 }

@@ -261,11 +261,6 @@ def _pool_terms(context: Context) -> Values:
     }
 
 
-def _basket_limits(context: Context) -> Values:
-    basket = context.params.basket
-    return {"maxRise": basket.max_rise, "maxFall": basket.max_fall, "maxAge": basket.max_age}
-
-
 def _manager_arguments(context: Context) -> Values:
     validators = context.params.validators
     return {
@@ -596,9 +591,18 @@ CATALOG: tuple[Entry, ...] = (
             "authority_": c[ACCESS],
             "name_": "Sluice Basket",
             "symbol_": "slBASKET",
+            "lpFee_": c.params.basket.lp_fee,
+            "vault": c["StakingVault"],
+            "maxRateAge": c.params.basket.max_rate_age,
+        },
+        state=lambda c: {
+            "authority": c[ACCESS],
+            "name": "Sluice Basket",
+            "symbol": "slBASKET",
+            "VAULT": c["StakingVault"],
+            "MAX_RATE_AGE": c.params.basket.max_rate_age,
             "lpFee": c.params.basket.lp_fee,
         },
-        state=lambda c: {"authority": c[ACCESS], "name": "Sluice Basket", "symbol": "slBASKET"},
         restricted={
             "addToken": Role.GOVERNOR,
             "configureToken": Role.GOVERNOR,
@@ -606,27 +610,9 @@ CATALOG: tuple[Entry, ...] = (
             "releaseIncentive": Role.GOVERNOR,
             "setLpFee": Role.GOVERNOR,
             "rebalance": Role.REBALANCER,
-            "pause": Role.GUARDIAN,
-            # by a pause or a cut of no time it could end either anyway
-            "resume": Role.GUARDIAN,
             "cutOff": Role.GUARDIAN,
             "restore": Role.GUARDIAN,
         },
-    ),
-    Entry(
-        "SlEthRateProvider",
-        arguments=lambda c: {
-            "authority_": c[ACCESS],
-            "limits_": _basket_limits(c),
-            "vault": c["StakingVault"],
-        },
-        state=lambda c: {
-            "authority": c[ACCESS],
-            "token": c["StakedEther"],
-            "source": c["StakingVault"],
-            "limits": tuple(_basket_limits(c).values()),
-        },
-        restricted={"accept": Role.GOVERNOR},
     ),
     Entry("Farm"),
     Entry(

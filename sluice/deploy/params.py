@@ -195,12 +195,10 @@ class Pool(_Section):
 
 
 class Basket(_Section):
-    """The basket of staking tokens, and how far slETH's rate may move before its provider is sick."""
+    """The basket of staking tokens."""
 
     lp_fee: BasisPoints = Field(ge=1, le=100)
-    max_rise: BasisPoints = Field(ge=1, le=100)
-    max_fall: BasisPoints = Field(ge=0, le=100)
-    max_age: Seconds = Field(ge=DAY, le=30 * DAY)
+    max_rate_age: Seconds = Field(ge=DAY, le=30 * DAY)
 
 
 class Holder(_Section):
@@ -309,11 +307,12 @@ class Params(_Section):
                 f"queue.stale_after {self.queue.stale_after} s must be at least two frames ({2 * frame} s): "
                 "one missed report must not open the path without reports"
             )
-        if self.pool.max_rate_age < 2 * frame:
-            raise ValueError(
-                f"pool.max_rate_age {self.pool.max_rate_age} s must be at least two frames ({2 * frame} s): "
-                "one missed report must not close the instant pool"
-            )
+        for section, age in (("pool", self.pool.max_rate_age), ("basket", self.basket.max_rate_age)):
+            if age < 2 * frame:
+                raise ValueError(
+                    f"{section}.max_rate_age {age} s must be at least two frames ({2 * frame} s): "
+                    f"one missed report must not close the {section}"
+                )
         limits = self.report_limits
         if limits.minimum_age > frame // 4:
             raise ValueError(

@@ -293,12 +293,11 @@ class WithModules(CoreAlone):
         core, governance = self.core, self.governance
         self.pool = Pool.deploy(project, core, self.treasury)
         self.farm = governance.deploy(project.Farm)
-        self.basket = governance.deploy(project.LstBasket, core.manager, "Basket", "BASKET", 2)
+        self.basket = governance.deploy(project.LstBasket, core.manager, "Basket", "BASKET", 2, core.vault, 30 * DAY)
         foreign = Foreign(project, governance, core.manager, self.process, WIDE)
         self.other = foreign.reth(START_RATE)
-        self.provider = foreign.sleth(core)
         listing = Basket(project, governance, core.manager, self.basket)
-        for token, provider in ((core.token, self.provider), (self.other.token, self.other.provider)):
+        for token, provider in ((core.token, core.vault), (self.other.token, self.other.provider)):
             listing.basket.addToken(token, config(provider), sender=governance)
         self.spare = foreign.cbeth(START_RATE)
         self.logic = governance.deploy(project.ExchangeRateStandIn)
@@ -333,12 +332,12 @@ class WithModules(CoreAlone):
         return [each.address for each in (self.pool.contract, self.farm, self.basket, self.rebalancer, self.wallet)]
 
     def governed(self) -> list[Contract]:
-        return [self.pool.contract, self.basket, self.provider]
+        return [self.pool.contract, self.basket, self.other.provider]
 
     def called(self) -> set[str]:
         """Functions of modules that somebody called, as {changing} names them."""
         found = set()
-        for place in (self.pool.contract, self.farm, self.basket, self.provider, self.other.provider, self.proven):
+        for place in (self.pool.contract, self.farm, self.basket, self.other.provider, self.proven):
             for method in place.contract_type.methods:
                 if (place.address, keccak(text=method.selector)[:4]) in self.process.called:
                     found.add(f"{family(place.contract_type.name)}.{method.name}")
@@ -360,7 +359,7 @@ class WithModules(CoreAlone):
 
     def feeds(self) -> dict[str, int]:
         """What others read of the core."""
-        round_, reading = self.look(self.feed, "latestRoundData"), self.look(self.provider, "reading")
+        round_ = self.look(self.feed, "latestRoundData")
         return {
             "feed": int.from_bytes(round_[32:64], "big"),
             "feed's time": int.from_bytes(round_[96:128], "big"),
@@ -368,8 +367,6 @@ class WithModules(CoreAlone):
             "Morpho's price": self.number(self.morpho, "price"),
             "view": self.number(self.view, "convertToAssets", ETHER),
             "view's total": self.number(self.view, "totalAssets"),
-            "provider": int.from_bytes(reading[32:64], "big"),
-            "provider's time": self.number(self.provider, "reportedAt"),
         }
 
 
@@ -384,8 +381,6 @@ def told(alone: CoreAlone) -> dict[str, int]:
         "Morpho's price": alone.number(vault, "convertToAssets", 10**36),
         "view": rate,
         "view's total": alone.number(vault, "totalAssets"),
-        "provider": rate,
-        "provider's time": time,
     }
 
 
@@ -719,15 +714,14 @@ class TwoWorlds:
         to = [b.treasury, *b.users][choice]
         self.module("set treasury", lambda: b.pool.contract.setTreasury(to, sender=b.governance), "govern")
 
-    @act(which=st.integers(0, 1), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
-    def pause(self, which: int, seconds: int, on: int) -> None:
-        """Pool or basket; seldom for long."""
+    @act(seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
+    def pause(self, seconds: int, on: int) -> None:
+        """The pool; seldom for long."""
         b = self.b
-        paused = (b.pool.contract, b.basket)[which]
         if on == 0:
-            self.module("pause", lambda: paused.pause(seconds, sender=b.governance), "govern")
+            self.module("pause", lambda: b.pool.contract.pause(seconds, sender=b.governance), "govern")
         else:
-            self.module("resume", lambda: paused.resume(sender=b.governance), "govern")
+            self.module("resume", lambda: b.pool.contract.resume(sender=b.governance), "govern")
 
     @act(which=st.integers(0, 2), choice=st.integers(0, 1))
     def set_authority(self, which: int, choice: int) -> None:
@@ -878,10 +872,10 @@ class TwoWorlds:
         """Code of the rebalancer runs in the middle: it sells in the pool, may request, and brings the other token."""
         b, wallet = self.b, self.b.wallet
         taken, given = (b.core.token, b.other.token) if turned else (b.other.token, b.core.token)
-        providers = {b.core.token.address: b.provider, b.other.token.address: b.other.provider}
-        bring = amount * providers[taken.address].reading()[2] // providers[given.address].reading()[1] + 2
+        core_rate, (low, high) = b.core.vault.convertToAssets(ETHER), b.other.provider.reading()[1:]
+        bring = amount * (core_rate + 1) // low if turned else amount * high // core_rate
         bonus = max(0, -int(b.basket.configOf(given)[2]))  # goes back
-        bring = bring * BPS // (BPS - bonus) + 2
+        bring = (bring + 2) * BPS // (BPS - bonus) + 2
         deeds = [
             (b.core.token, b.core.token.data_of("approve", b.pool.contract, INFINITE)),
             (b.pool.contract, b.pool.contract.data_of("sell", ETHER // 9, 0, wallet, FOREVER)),
@@ -913,7 +907,7 @@ class TwoWorlds:
     def configure(self, other: bool, in_fee: int, bonus: int, off: int) -> None:
         """Fees, a bonus at most as high among them; seldom nothing more is taken in."""
         b = self.b
-        token, provider = (b.other.token, b.other.provider) if other else (b.core.token, b.provider)
+        token, provider = (b.other.token, b.other.provider) if other else (b.core.token, b.core.vault)
         changed = config(provider, in_fee, -min(in_fee, bonus), inputOff=off == 0)
         self.module("configure", lambda: b.basket.configureToken(token, changed, sender=b.governance), "govern")
 
@@ -921,14 +915,15 @@ class TwoWorlds:
     def set_lp_fee(self, fee: int) -> None:
         self.module("set lp fee", lambda: self.b.basket.setLpFee(fee, sender=self.b.governance), "govern")
 
-    @act(other=st.booleans(), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
-    def cut_off(self, other: bool, seconds: int, on: int) -> None:
+    @act(which=st.integers(0, 2), seconds=st.integers(1, 14 * DAY), on=st.integers(0, 9))
+    def cut_off(self, which: int, seconds: int, on: int) -> None:
+        """One token or both."""
         b = self.b
-        token = b.other.token if other else b.core.token
+        tokens = [[b.core.token], [b.other.token], [b.core.token, b.other.token]][which]
         if on == 0:
-            self.module("cut off", lambda: b.basket.cutOff(token, seconds, sender=b.governance), "govern")
+            self.module("cut off", lambda: b.basket.cutOff(tokens, seconds, sender=b.governance), "govern")
         else:
-            self.module("restore", lambda: b.basket.restore(token, sender=b.governance), "govern")
+            self.module("restore", lambda: b.basket.restore(tokens, sender=b.governance), "govern")
 
     @act()
     def list_another(self) -> None:
@@ -943,9 +938,8 @@ class TwoWorlds:
     @act(weight=3)
     def accept(self) -> None:
         """After a leap governance looks and goes on."""
-        for provider in (self.b.provider, self.b.other.provider):
-            call = lambda provider=provider: provider.accept(0, INFINITE, sender=self.b.governance)  # noqa: E731
-            self.module("accept", call, "govern")
+        b = self.b
+        self.module("accept", lambda: b.other.provider.accept(0, INFINITE, sender=b.governance), "govern")
 
     @act(right=st.integers(0, 2))
     def prove(self, right: int) -> None:
@@ -956,12 +950,11 @@ class TwoWorlds:
 
     @act(weight=2, rise=st.one_of([st.integers(0, 10**14)] * 5 + [st.just(10**17)]))
     def poke(self, rise: int) -> None:
-        """The other token earns and reports; providers record, the basket looks at all of them."""
+        """The other token earns and reports; its provider records, the basket looks at all tokens."""
         b = self.b
         b.other.set_rate(b.other.provider.reading()[1] + rise)
         b.other.report()
-        for provider in (b.provider, b.other.provider):
-            self.module("poke", lambda provider=provider: provider.poke(sender=b.stranger))
+        self.module("poke", lambda: b.other.provider.poke(sender=b.stranger))
         self.module("sync", lambda: b.basket.sync(sender=b.stranger), "poke")
 
     # --- What must hold ---
@@ -1009,9 +1002,9 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("set_terms", (1, 20, 5_000, 100)),
     ("pay_treasury", ()),
     ("set_treasury", (1,)),
-    ("pause", (0, DAY, 0)),
+    ("pause", (DAY, 0)),
     ("remove", (0, 9)),
-    ("pause", (0, DAY, 1)),
+    ("pause", (DAY, 1)),
     # basket
     ("swap", (0, False, ETHER, False)),
     ("swap", (1, True, ETHER, True)),
@@ -1030,12 +1023,10 @@ LIFE: list[tuple[str, tuple[Any, ...]]] = [
     ("liquidity_token", (1, 2, True, 1, 99)),
     ("liquidity_token", (1, 0, True, 2, 99)),
     ("set_lp_fee", (5,)),
-    ("cut_off", (False, DAY, 0)),
-    ("cut_off", (False, DAY, 1)),
+    ("cut_off", (2, DAY, 0)),
+    ("cut_off", (2, DAY, 1)),
     ("list_another", ()),
     ("list_another", ()),
-    ("pause", (1, DAY, 0)),
-    ("pause", (1, DAY, 1)),
     *(("set_authority", (which, 0)) for which in range(3)),
     # farm
     ("add_stream", (0, 0, 3, ETHER, 1)),

@@ -191,19 +191,19 @@ def measure_basket(b: Bench) -> None:
     core = SmallCore.deploy(ape.project, governance, b.p.actors.treasury)
     core.stake(me, 120 * ETHER)
     core.touch()
-    world = World.deploy(ape.project, governance)
+    world = World.deploy(ape.project, governance, core.vault)
     foreign = Foreign(ape.project, governance, world.manager, NodeClock())
-    sleth, plain, cbeth = foreign.sleth(core), foreign.cbeth(106 * 10**16), foreign.fiat_token(105 * 10**16, 2 * DAY)
+    plain, cbeth = foreign.cbeth(106 * 10**16), foreign.fiat_token(105 * 10**16, 2 * DAY)
     prove_implementation(cbeth, me)
     for lst in (plain, cbeth):
         lst.token.mint(me, 100 * ETHER, sender=me)
 
     def list_(token: object, rate: object) -> None:
-        world.basket.addToken(token, config(rate), sender=governance)
+        world.basket.addToken(token, config(rate, exactTransfers=True), sender=governance)
         token.approve(world.basket, 2**256 - 1, sender=me)
         world.basket.addLiquidity(token, 20 * ETHER, 0, me, sender=me)
 
-    list_(core.token, sleth)
+    list_(core.token, core.vault)
     list_(plain.token, plain.provider)
     for swap, exact in ((swap_in, "in"), (swap_out, "out")):
         b.gas(f"basket: swap into slETH, exact {exact}", swap(world.basket, plain.token, core.token, ETHER, me))
@@ -217,7 +217,6 @@ def measure_basket(b: Bench) -> None:
     others = {
         "wstETH": foreign.wsteth(118 * 10**16),
         "rETH": foreign.reth(112 * 10**16),
-        "mETH": foreign.meth(104 * 10**16, lambda: int(ape.chain.blocks.height)),
     }
     for name, lst in others.items():
         lst.token.mint(me, 100 * ETHER, sender=me)

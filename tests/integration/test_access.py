@@ -185,10 +185,6 @@ OPEN: Mapping[str, set[str]] = {
         "transfer(address,uint256)",
         "transferFrom(address,address,uint256)",
     },
-    "SlEthRateProvider": {
-        "poke()",
-        "proveImplementation(bytes,bytes[],bytes[])",
-    },
     "Farm": {
         "addStream(address,address,uint256,uint256,uint256)",
         "claim(uint256[],address)",
@@ -426,7 +422,6 @@ def test_J3_ether_sent_to_a_contract_does_what_is_documented(protocol: Protocol)
         "AsyncRedeemVault": not_accepted,
         "InstantPool": not_accepted,
         "LstBasket": b"",
-        "SlEthRateProvider": b"",
         "Farm": b"",
         "RateFeed": b"",
         "ProxyAdmin": b"",

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.basket import BPS, DEAD_SHARES, FOREVER, LP_FEE, World, config, swap_in, swap_out
+from tests.basket import BPS, DEAD_SHARES, FOREVER, INFINITE, LP_FEE, MAX_RATE_AGE, World, config, swap_in, swap_out
 from tests.in_process import Process, Reverted
 from tests.lst import Foreign, Health
 from tests.played import Played
 from tests.reverts import reverts
-from tests.small_core import DAY, ETHER, ZERO
+from tests.small_core import DAY, ETHER, ZERO, SmallCore
 
 A = (1_100_000_000_000_000_007, 1_100_000_000_000_000_008)
 B = (1_030_000_000_000_000_003, 1_030_000_000_000_000_003)
@@ -27,7 +27,7 @@ def process():
 
 
 @pytest.fixture(autouse=True)
-def _taken_back(process, world):
+def _taken_back(process, world, with_core):
     with process.taken_back():
         yield
 
@@ -116,7 +116,7 @@ def assert_no_less(now: tuple[Fraction, Fraction], before: tuple[Fraction, Fract
 # --- Swap ---
 
 
-def test_an_example_in_exact_numbers(basket, a, b, trader, receiver):
+def test_an_example_in_exact_numbers(world, basket, a, b, trader, receiver):
     """10 A at the low rate are 11.00000000000000007 ether; 7 bps of it stay; the rest buys B at its high rate."""
     value = 10 * ETHER * A[0] // ETHER
     assert value == 11_000_000_000_000_000_070
@@ -133,16 +133,12 @@ def test_an_example_in_exact_numbers(basket, a, b, trader, receiver):
             tokenOut=b,
             amountIn=10 * ETHER,
             amountOut=expected,
-            bonus=0,
         ),
         a.Transfer(**{"from": trader, "to": basket, "value": 10 * ETHER}),
         b.Transfer(**{"from": basket, "to": receiver, "value": expected}),
     ]
     assert b.balanceOf(receiver) == expected
-    assert basket.holdingOf(a) == (110 * ETHER, 110 * ETHER * A[0] // ETHER, 0)
-    left = 100 * ETHER - expected
-    assert basket.holdingOf(b) == (left, left * B[0] // ETHER, 0)
-    assert basket.pool()[2] == sum(basket.holdingOf(t)[1] for t in basket.tokens())
+    assert balances(world) == {"A": 110 * ETHER, "B": 100 * ETHER - expected, "C": 100 * ETHER}
 
 
 @pytest.mark.parametrize("amount", [1, 2, 999, 10**9 + 7, 90 * ETHER + 1])
@@ -190,8 +186,8 @@ def test_the_price_does_not_depend_on_what_the_basket_holds(world, basket, a, b,
     swap_out(basket, a, b, 99 * ETHER, trader)
     swap_out(basket, a, c, 99 * ETHER, trader)
     low, _, _ = basket.totalValue()
-    assert basket.holdingOf(a)[1] * 100 > 98 * low
-    assert basket.holdingOf(b)[1] * 100 < 1 * low
+    assert balances(world)["A"] * A[0] * 100 > 98 * low * ETHER
+    assert balances(world)["B"] * B[0] * 100 < 1 * low * ETHER
     assert (basket.quoteExactIn(a, b, 10**15), basket.quoteExactOut(a, b, 10**15)) == before
 
 
@@ -210,7 +206,7 @@ def test_all_of_a_token_can_be_swapped_out_and_not_a_wei_more(basket, a, b, trad
     with reverts(basket.BalanceTooLow, token=b, needed=held + 1, available=held):
         swap_out(basket, a, b, held + 1, trader)
     swap_out(basket, a, b, held, trader)
-    assert basket.holdingOf(b)[:2] == (0, 0)
+    assert basket.holdingOf(b)[0] == 0
 
 
 def test_a_deadline_that_has_passed(process, basket, a, b, trader):
@@ -299,7 +295,9 @@ def test_a_bonus_is_paid_from_what_was_given_for_it_alone(world, basket, a, b, t
     base = floor(Fraction(3 * ETHER * A[0] // ETHER * ETHER, B[1]))
     extra = floor(Fraction(base * 10, BPS))
     assert basket.quoteExactIn(a, b, 3 * ETHER) == (base + extra, extra)
-    assert swap_in(basket, a, b, 3 * ETHER, trader).return_value == base + extra
+    tx = swap_in(basket, a, b, 3 * ETHER, trader)
+    assert tx.return_value == base + extra
+    assert tx.events[0] == basket.IncentivePaid(receiver=trader, token=b, bonus=extra)
     assert basket.incentiveOf(b) == bonus - extra
     assert balances(world)["B"] == held["B"] - base
     # the next finds less than 10 bps left
@@ -373,7 +371,7 @@ def test_what_is_left_for_bonuses_can_only_go_to_the_shares(world, basket, b, go
     held = basket.holdingOf(b)[0]
     tx = basket.releaseIncentive(b, sender=governance)
     assert tx.events == [basket.IncentiveReleased(token=b, amount=bonus)]
-    assert basket.holdingOf(b)[:2] == (held + bonus, (held + bonus) * B[0] // ETHER)
+    assert basket.holdingOf(b)[0] == held + bonus
     assert worth(world, 0) > before
     with reverts(basket.AmountZero):
         basket.releaseIncentive(b, sender=governance)
@@ -393,25 +391,88 @@ def test_a_cap_in_ether(world, basket, a, b, trader):
     swap_in(basket, b, a, ETHER, trader)
 
 
-def test_a_cap_in_parts_of_the_whole(world, basket, a, b, c, owner, trader):
-    """110 of 312.9 ether are 35.15 %."""
+def share_limit(world: World, letter: str, part: int, total: int) -> int:
+    return floor(Fraction(total * part * ETHER, {"A": A, "B": B, "C": C}[letter][0] * BPS))
+
+
+def test_a_cap_in_parts_of_the_whole_is_as_of_when_somebody_looked(world, basket, a, b, c, owner, trader):
+    """110 of 312.9 ether are 35.15 %. Who swaps does not pay for looking."""
     world.configure("A", shareCap=3_600)
-    swap_in(basket, a, b, 2 * ETHER, trader)
-    with reverts(basket.ShareCapExceeded, token=a, shareCap=3_600):
-        swap_in(basket, a, b, ETHER, trader)
+    low, _, _ = basket.totalValue()
+    basket.sync(sender=trader)
+    limit = share_limit(world, "A", 3_600, low)
+    assert basket.holdingOf(a)[1] == limit
+    swap_in(basket, a, b, limit - 100 * ETHER, trader)
+    with reverts(basket.ShareCapExceeded, token=a, balance=limit + 10**6, shareLimit=limit):
+        swap_in(basket, a, b, 10**6, trader)
+    # more of another token makes room, when somebody looks
     basket.addLiquidity(c, 10 * ETHER, 0, owner, sender=owner)
+    with reverts(basket.ShareCapExceeded, token=a, shareLimit=limit):
+        swap_in(basket, a, b, ETHER, trader)
+    basket.sync(sender=trader)
     swap_in(basket, a, b, ETHER, trader)
 
 
-def test_the_cap_looks_at_values_that_anyone_can_renew(world, basket, a, b, governance, trader):
-    world.tokens["A"].provider.setRates(A[0] * 2, A[0] * 2, sender=governance)
-    assert basket.holdingOf(a)[1] == 100 * ETHER * A[0] // ETHER
+def test_who_adds_a_token_looks_for_that_one(world, basket, a, b, c, owner, trader):
+    """The limit is of the whole with what is added, at its high value and what comes at its low."""
+    for letter in "AB":
+        world.configure(letter, shareCap=3_500)
+    before = basket.holdingOf(b)[1]
+    high = sum(ceil(Fraction(held * r[1], ETHER)) for held, r in zip(balances(world).values(), (A, B, C), strict=True))
+    limit = share_limit(world, "A", 3_500, high + 10**6 * A[0] // ETHER)
+    with reverts(basket.ShareCapExceeded, token=a, balance=100 * ETHER + 10**6, shareLimit=limit):
+        basket.addLiquidity(a, 10**6, 0, owner, sender=owner)
+    world.configure("A", shareCap=3_600)
+    basket.addLiquidity(a, 10**6, 0, owner, sender=owner)
+    assert basket.holdingOf(a)[1] == share_limit(world, "A", 3_600, high + 10**6 * A[0] // ETHER)
+    assert basket.holdingOf(b)[1] == before
+
+
+def test_another_cap_scales_the_limit_at_once(world, basket, a, b, trader):
+    basket.sync(sender=trader)  # of all there is
+    whole = basket.holdingOf(a)[1]
+    world.configure("A", shareCap=3_600)
+    assert basket.holdingOf(a)[1] == whole * 3_600 // BPS
+    with reverts(basket.ShareCapExceeded, token=a):
+        swap_in(basket, a, b, 90 * ETHER, trader)
+    world.configure("A", shareCap=7_200)
+    swap_in(basket, a, b, 90 * ETHER, trader)
+
+
+def test_a_new_token_comes_in_by_swaps_when_somebody_has_looked(world, basket, a, b, trader):
+    fresh = world.list("D", *A, shareCap=500)
+    fresh.token.mint(trader, 100 * ETHER, sender=trader)
+    fresh.token.approve(basket, 100 * ETHER, sender=trader)
+    with reverts(basket.ShareCapExceeded, token=fresh.token, balance=ETHER, shareLimit=0):
+        swap_in(basket, fresh.token, b, ETHER, trader)
     basket.sync(sender=trader)
-    assert basket.holdingOf(a)[1] == 200 * ETHER * A[0] // ETHER
-    assert basket.pool()[2] == sum(basket.holdingOf(t)[1] for t in basket.tokens())
+    swap_in(basket, fresh.token, b, ETHER, trader)
+    del world.tokens["D"]
+
+
+def test_limits_fall_with_who_leaves_with_all_and_stay_while_a_token_is_sick(world, basket, a, b, owner, trader):
+    world.configure("A", shareCap=5_000)
+    basket.sync(sender=trader)
+    limit, supply = basket.holdingOf(a)[1], basket.totalSupply()
+    basket.removeAll(77 * ETHER + 1, [0, 0, 0], owner, sender=owner)
+    limit -= floor(Fraction(limit * (77 * ETHER + 1), supply))
+    assert basket.holdingOf(a)[1] == limit
+    world.tokens["A"].provider.setRates(A[0] * 2, A[0] * 2, sender=world.governance)
     world.mode("A", "Revert")
+    with reverts(basket.TokenIsSick, token=a):  # nobody knows what the whole is
+        basket.sync(sender=trader)
+    world.mode("A", "Tell")
+    basket.cutOff([b], DAY, sender=world.governance)
+    with reverts(basket.TokenIsSick, token=b):
+        basket.sync(sender=trader)
+    basket.restore([b], sender=world.governance)
+    assert basket.holdingOf(a)[1] == limit
     basket.sync(sender=trader)
-    assert basket.holdingOf(a)[1] == 200 * ETHER * A[0] // ETHER
+    total = sum(
+        floor(Fraction(held * low, ETHER))
+        for held, low in zip(balances(world).values(), (A[0] * 2, B[0], C[0]), strict=True)
+    )
+    assert basket.holdingOf(a)[1] == floor(Fraction(total * 5_000 * ETHER, A[0] * 2 * BPS))
 
 
 def test_D11_a_provider_that_lies_can_take_no_more_than_the_cap_of_its_token(world, basket, a, b, governance, trader):
@@ -518,7 +579,6 @@ def test_remove_all_pays_a_part_of_everything_without_a_fee(world, basket, owner
     assert tx.events[1] == basket.AllRemoved(sender=owner, receiver=receiver, amounts=expected, lp=lp)
     assert balances(world) == {k: held[k] - e for k, e in zip(held, expected, strict=True)}
     assert worth(world, 0) >= before
-    assert basket.pool()[2] == sum(basket.holdingOf(t)[1] for t in basket.tokens())
 
 
 def test_remove_all_refuses(world, basket, owner, stranger):
@@ -574,11 +634,11 @@ def test_I2_adding_before_a_report_and_leaving_after_it_does_not_pay(world, bask
 def test_I2_what_a_report_can_add_while_adding_is_allowed_is_bounded_by_the_provider(
     process, project, governance, owner
 ):
-    """With real providers, 4 bps a day at most and a report at least every day, twice the fee of 2 bps is enough: what
-    is more makes the provider sick, and when a report is overdue nobody can add to wait for it."""
+    """With real providers, 4 bps a day at most and a report at least every day or so, twice the fee of 2 bps is enough:
+    what is more makes the provider sick, and when a report is overdue nobody can add to wait for it."""
     world = World.deploy(project, governance)
     basket = world.basket
-    limits = {"maxRise": 4, "maxFall": 5, "maxAge": DAY}
+    limits = {"maxRise": 4, "maxFall": 5, "maxAge": DAY + 1}
     reth = Foreign(project, governance, world.manager, process, limits).reth(108 * 10**16)
     basket.addToken(reth.token, config(reth.provider, 0, 0), sender=governance)
     reth.token.mint(owner, 1000 * ETHER, sender=owner)
@@ -594,7 +654,7 @@ def test_I2_what_a_report_can_add_while_adding_is_allowed_is_bounded_by_the_prov
     with reverts(reth.provider.Unhealthy, token=reth.token, reason=Health.ROSE):
         basket.removeLiquidity(lp, reth.token, 0, owner, sender=owner)
     reth.set_rate(most)
-    process.pass_time(DAY + 1)
+    process.pass_time(DAY + 2)
     with reverts(reth.provider.Unhealthy, token=reth.token, reason=Health.STALE):
         basket.addLiquidity(reth.token, 50 * ETHER, 0, owner, sender=owner)
 
@@ -687,7 +747,8 @@ def test_D11_what_is_no_rate_is_refused(world, basket, a, b, governance, owner, 
 def test_D11_rates_beyond_every_measure_stop_nobody_else(world, basket, a, b, c, governance, owner, trader):
     world.tokens["A"].provider.setRates(2**256 - 1, 2**256 - 1, sender=governance)
     basket.removeLiquidity(ETHER, b, 0, owner, sender=owner)
-    basket.sync(sender=trader)
+    with reverts(basket.TokenIsSick, token=a):
+        basket.sync(sender=trader)
     swap_in(basket, b, c, ETHER, trader)
     for call in (
         lambda: basket.addLiquidity(b, ETHER, 0, trader, sender=trader),
@@ -734,22 +795,121 @@ def test_with_real_providers_the_reason_is_told(process, project, governance, ow
     basket.removeAll(ETHER, [0, 0], owner, sender=owner)
 
 
+# --- slETH ---
+
+
+@pytest.fixture(scope="module")
+def core(project, governance, process, owner):
+    core = SmallCore.deploy(project, governance, process.account(1), process)
+    core.stake(owner, 60 * ETHER)
+    core.tip(process.account(9), 12 * ETHER + 7)
+    core.touch()
+    return core
+
+
+@pytest.fixture(scope="module")
+def with_core(project, governance, owner, core):
+    """10 slETH beside 10 of another token."""
+    world = World.deploy(project, governance, core.vault)
+    world.list("B", *B)
+    world.endow(owner)
+    world.basket.addToken(core.token, config(core.vault, exactTransfers=True), sender=governance)
+    core.token.approve(world.basket, INFINITE, sender=owner)
+    for token in (core.token, world.tokens["B"].token):
+        world.basket.addLiquidity(token, 10 * ETHER, 0, owner, sender=owner)
+    return world
+
+
+def test_sleth_is_worth_the_core_rate(core, with_core, owner):
+    basket, other = with_core.basket, with_core.tokens["B"].token
+    rate = ETHER * core.total // core.supply
+    assert core.vault.convertToAssets(ETHER) == rate
+    assert (basket.VAULT(), basket.MAX_RATE_AGE()) == (core.vault, MAX_RATE_AGE)
+    value = rate - ceil(Fraction(rate * 7, BPS))
+    assert swap_in(basket, core.token, other, ETHER, owner).return_value == value * ETHER // B[1]
+    value = B[0] - ceil(Fraction(B[0] * 7, BPS))
+    assert swap_in(basket, other, core.token, ETHER, owner).return_value == value * ETHER // (rate + 1)
+    held = [int(basket.holdingOf(token)[0]) for token in (core.token, other)]
+    low = rate * held[0] // ETHER + B[0] * held[1] // ETHER
+    high = ceil(Fraction((rate + 1) * held[0], ETHER)) + ceil(Fraction(B[1] * held[1], ETHER))
+    assert basket.totalValue() == (low, high, True)
+
+
+def sick_sleth(core: Any, world: World, reason: Health, owner: Any) -> None:
+    """No call prices it, the other token is worth what it was, and leaving is open."""
+    basket, other = world.basket, world.tokens["B"].token
+    unhealthy = {"token": core.token, "reason": reason}
+    for call in (
+        lambda: swap_in(basket, core.token, other, ETHER, owner),
+        lambda: swap_out(basket, other, core.token, ETHER, owner),
+        lambda: basket.addLiquidity(other, ETHER, 0, owner, sender=owner),
+        lambda: basket.removeLiquidity(ETHER, core.token, 0, owner, sender=owner),
+    ):
+        with reverts(world.project.ExchangeRateProvider.Unhealthy, **unhealthy):
+            call()
+    assert basket.totalValue() == (*(10 * ETHER * each // ETHER for each in B), False)
+    basket.removeLiquidity(ETHER, other, 0, owner, sender=owner)
+    basket.removeAll(ETHER, [0, 0], owner, sender=owner)
+
+
+def test_D11_sleth_is_sick_while_a_slashing_is_proven_and_not_counted(core, with_core, governance, owner):
+    core.vault.setDepositor(governance, True, sender=governance)
+    core.vault.noteSlashing(sender=governance)
+    sick_sleth(core, with_core, Health.SLASHING_PENDING, owner)
+    core.touch()
+    swap_in(with_core.basket, core.token, with_core.tokens["B"].token, ETHER, owner)
+
+
+def test_D11_sleth_is_sick_without_reports(process, core, with_core, owner):
+    basket, other = with_core.basket, with_core.tokens["B"].token
+    until = core.vault.referenceTime() + MAX_RATE_AGE
+    process.wait_until(until)
+    swap_in(basket, core.token, other, 1000, owner)
+    swap_in(basket, other, core.token, basket.quoteExactOut(other, core.token, 1000)[0], owner)
+    process.wait_until(until + 1)
+    with reverts(with_core.project.ExchangeRateProvider.Unhealthy, token=core.token, reason=Health.STALE):
+        swap_in(basket, core.token, other, ETHER, owner)
+    assert basket.totalValue()[2] is False
+
+
+def test_sleth_goes_on_at_its_new_rate_when_a_loss_is_reported(core, with_core, owner):
+    basket, other = with_core.basket, with_core.tokens["B"].token
+    core.earn(ETHER)
+    before, _ = basket.quoteExactIn(core.token, other, ETHER)
+    core.lose(ETHER)
+    now, _ = basket.quoteExactIn(core.token, other, ETHER)
+    rate = core.vault.convertToAssets(ETHER)
+    assert now == (rate - ceil(Fraction(rate * 7, BPS))) * ETHER // B[1] < before
+
+
+def test_the_core_tells_the_rate_of_its_own_token_alone(process, core, with_core, governance):
+    basket, other = with_core.basket, with_core.tokens["B"].token
+    with reverts(basket.ProviderInvalid, provider=core.vault, token=other):
+        basket.configureToken(other, config(core.vault), sender=governance)
+    process.pass_time(MAX_RATE_AGE + DAY)
+    fresh = World.deploy(with_core.project, governance, core.vault).basket
+    with reverts(with_core.project.ExchangeRateProvider.Unhealthy, token=core.token, reason=Health.STALE):
+        fresh.addToken(core.token, config(core.vault), sender=governance)
+
+
 # --- Guardian ---
 
 
-def test_a_pause_stops_all_but_leaving_and_ends_by_itself(process, world, basket, a, b, governance, owner, trader):
-    tx = basket.pause(14 * DAY, sender=governance)
+def test_cutting_all_off_stops_all_but_leaving_and_ends_by_itself(
+    process, world, basket, a, b, c, governance, owner, trader
+):
+    tx = basket.cutOff([a, b, c], 14 * DAY, sender=governance)
     until = tx.timestamp + 14 * DAY
-    assert tx.events == [basket.BasketPaused(until=until)]
-    assert basket.pool()[1] == until
+    assert tx.events == [basket.TokenCutOffUntil(token=each, until=until) for each in (a, b, c)]
+    assert [basket.holdingOf(each)[2] for each in (a, b, c)] == [until] * 3
     for call in (
         lambda: swap_in(basket, a, b, ETHER, trader),
         lambda: swap_out(basket, a, b, ETHER, trader),
         lambda: basket.addLiquidity(a, ETHER, 0, trader, sender=trader),
         lambda: basket.removeLiquidity(ETHER, a, 0, owner, sender=owner),
-        lambda: basket.rebalance(a, ETHER, b, b"", sender=governance),
+        lambda: basket.rebalance(b, ETHER, a, b"", sender=governance),
     ):
-        with reverts(basket.BasketIsPaused, until=until):
+        with reverts(basket.TokenIsCutOff, token=a, until=until):
             call()
     basket.fund(a, 1, sender=owner)
     basket.removeAll(ETHER, [0, 0, 0], owner, sender=owner)
@@ -757,17 +917,8 @@ def test_a_pause_stops_all_but_leaving_and_ends_by_itself(process, world, basket
     swap_in(basket, a, b, ETHER, trader)
 
 
-def test_a_pause_can_be_ended(basket, a, b, governance, trader):
-    basket.pause(DAY, sender=governance)
-    tx = basket.resume(sender=governance)
-    assert tx.events == [basket.BasketResumed()]
-    swap_in(basket, a, b, ETHER, trader)
-
-
 def test_a_cut_off_stops_one_token_and_ends_by_itself(process, world, basket, a, b, c, governance, owner, trader):
-    tx = basket.cutOff(a, 14 * DAY, sender=governance)
-    until = tx.timestamp + 14 * DAY
-    assert tx.events == [basket.TokenCutOffUntil(token=a, until=until)]
+    until = basket.cutOff([a], 14 * DAY, sender=governance).timestamp + 14 * DAY
     for call in (
         lambda: swap_in(basket, a, b, ETHER, trader),
         lambda: swap_in(basket, b, a, ETHER, trader),
@@ -782,21 +933,20 @@ def test_a_cut_off_stops_one_token_and_ends_by_itself(process, world, basket, a,
     assert basket.removeAll(ETHER, [0, 0, 0], owner, sender=owner).return_value[0] > 0
     process.wait_until(until)
     swap_in(basket, a, b, ETHER, trader)
-    basket.cutOff(a, DAY, sender=governance)
-    tx = basket.restore(a, sender=governance)
-    assert tx.events == [basket.TokenCutOffUntil(token=a, until=0)]
+    longer = basket.cutOff([a], 9 * DAY, sender=governance).timestamp + 9 * DAY
+    basket.cutOff([a, b], DAY, sender=governance)
+    assert basket.holdingOf(a)[2] == longer  # a pause ends no cut of a token
+    tx = basket.restore([b, a], sender=governance)
+    assert tx.events == [basket.TokenCutOffUntil(token=each, until=0) for each in (b, a)]
     swap_in(basket, a, b, ETHER, trader)
 
 
 def test_no_stop_is_longer_than_a_fortnight(basket, a, governance, stranger):
-    too_long = {"duration": 14 * DAY + 1, "maximum": 14 * DAY}
-    with reverts(basket.PauseTooLong, **too_long):
-        basket.pause(14 * DAY + 1, sender=governance)
-    with reverts(basket.PauseTooLong, **too_long):
-        basket.cutOff(a, 14 * DAY + 1, sender=governance)
+    with reverts(basket.CutOffTooLong, duration=14 * DAY + 1, maximum=14 * DAY):
+        basket.cutOff([a], 14 * DAY + 1, sender=governance)
     for call in (
-        lambda: basket.cutOff(stranger, 1, sender=governance),
-        lambda: basket.restore(stranger, sender=governance),
+        lambda: basket.cutOff([a, stranger], 1, sender=governance),
+        lambda: basket.restore([a, stranger], sender=governance),
     ):
         with reverts(basket.TokenUnknown, token=stranger):
             call()
@@ -814,10 +964,8 @@ def test_a_stranger_governs_nothing(basket, a, b, world, stranger):
         lambda: basket.releaseIncentive(a, sender=stranger),
         lambda: basket.setLpFee(1, sender=stranger),
         lambda: basket.rebalance(a, 1, b, b"", sender=stranger),
-        lambda: basket.pause(1, sender=stranger),
-        lambda: basket.resume(sender=stranger),
-        lambda: basket.cutOff(a, 1, sender=stranger),
-        lambda: basket.restore(a, sender=stranger),
+        lambda: basket.cutOff([a], 1, sender=stranger),
+        lambda: basket.restore([a], sender=stranger),
     ):
         with reverts(basket.AccessManagedUnauthorized, caller=stranger):
             call()
@@ -847,7 +995,7 @@ def test_the_fee_on_liquidity_is_bounded(basket, governance, fee):
 
 def test_settings_are_told_old_and_new(world, basket, a, governance):
     old = world.config_of("A")
-    new = old | {"inFee": 5, "outFee": -5, "cap": 7, "shareCap": 8, "inputOff": True}
+    new = old | {"inFee": 5, "outFee": -5, "cap": 7, "shareCap": 8, "inputOff": True, "exactTransfers": True}
     tx = basket.configureToken(a, new, sender=governance)
     (event,) = tx.events
     provider = str(old["provider"])
@@ -857,7 +1005,7 @@ def test_settings_are_told_old_and_new(world, basket, a, governance):
     assert tuple(basket.configOf(a)) == tuple(new.values())
     tx = basket.setLpFee(9, sender=governance)
     assert tx.events == [basket.LpFeeChanged(oldFee=LP_FEE, fee=9)]
-    assert basket.pool()[0] == 9
+    assert basket.lpFee() == 9
 
 
 def test_a_provider_must_be_healthy_and_of_its_token(project, world, basket, a, governance, stranger):
@@ -919,8 +1067,7 @@ def test_a_token_is_wound_down_by_swaps_and_removed_wherever_it_stands(world, ba
     assert len(basket.tokens()) == 2
     assert {t: (basket.holdingOf(t), basket.configOf(t)) for t in rest} == before
     assert basket.totalValue() == (low, high, True)
-    assert basket.pool()[2] == sum(basket.holdingOf(t)[1] for t in rest)
-    assert tuple(basket.configOf(gone)) == (ZERO, 0, 0, 0, 0, False)
+    assert tuple(basket.configOf(gone)) == (ZERO, 0, 0, 0, 0, False, False)
     with reverts(basket.TokenUnknown, token=gone):
         basket.removeToken(gone, sender=governance)
     with reverts(basket.TokenUnknown, token=gone):
@@ -1032,6 +1179,54 @@ def test_G4_a_token_that_takes_more_or_less_than_it_says_is_refused(world, baske
         basket.removeLiquidity(ETHER, a, 0, owner, sender=owner)
 
 
+def test_G4_what_governance_takes_for_exact_is_not_measured(world, basket, a, b, trader):
+    """So it is for code that is known. Nothing else differs."""
+    quoted, _ = basket.quoteExactIn(a, b, ETHER)
+    for letter in "AB":
+        world.configure(letter, exactTransfers=True)
+    held, there = balances(world), a.balanceOf(basket)
+    swap_in(basket, a, b, ETHER, trader)
+    assert balances(world) == {"A": held["A"] + ETHER, "B": held["B"] - quoted, "C": held["C"]}
+    assert (a.balanceOf(basket), b.balanceOf(basket)) == (there + ETHER, held["B"] - quoted)
+    world.vice("A", "FeeOnTransfer")
+    swap_in(basket, a, b, ETHER, trader)
+    assert a.balanceOf(basket) == basket.holdingOf(a)[0] - 1  # what it keeps is what the shares lack
+    world.configure("A", exactTransfers=False)
+    with reverts(basket.TransferAmountWrong, token=a, expected=ETHER, moved=ETHER - 1):
+        swap_in(basket, a, b, ETHER, trader)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_nothing_is_paid_to_the_basket_itself(world, basket, a, b, owner, trader, exact):
+    """It would belong to nobody."""
+    world.configure("B", exactTransfers=exact)
+    for call in (
+        lambda: basket.swapExactIn(a, b, ETHER, 0, basket, FOREVER, sender=trader),
+        lambda: basket.swapExactOut(a, b, ETHER, 9 * ETHER, basket, FOREVER, sender=trader),
+        lambda: basket.removeLiquidity(ETHER, b, 0, basket, sender=owner),
+        lambda: basket.removeAll(ETHER, [0, 0, 0], basket, sender=owner),
+    ):
+        with reverts(basket.ReceiverInvalid, receiver=basket):
+            call()
+    world.vice("A", "Frozen")
+    basket.removeAll(ETHER, [0, 0, 0], owner, sender=owner)
+    with reverts(basket.ReceiverInvalid, receiver=basket):
+        basket.collect(a, basket, sender=owner)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_G4_a_token_that_returns_false_is_refused_by_name(world, basket, a, b, owner, trader, exact):
+    world.configure("A", exactTransfers=exact)
+    world.vice("A", "ReturnsFalse")
+    for call in (
+        lambda: swap_in(basket, a, b, ETHER, trader),
+        lambda: swap_in(basket, b, a, ETHER, trader),
+        lambda: basket.removeLiquidity(ETHER, a, 0, owner, sender=owner),
+    ):
+        with reverts(basket.SafeERC20FailedOperation, token=a):
+            call()
+
+
 def test_G4_a_token_that_returns_nothing_is_taken(world, basket, a, b, trader):
     world.vice("A", "ReturnsNothing")
     swap_in(basket, a, b, ETHER, trader)
@@ -1108,7 +1303,7 @@ def test_H1_H2_nothing_is_entered_or_told_in_the_middle_of_a_move(
     basket.fund(a, 1, sender=owner)
     assert intruder.moves() == 12
     assert intruder.entered() == 0
-    assert intruder.lastError().hex().removeprefix("0x") == "3ee5aeb5"  # ReentrancyGuardReentrantCall()
+    assert intruder.lastError().hex().removeprefix("0x") == "ab143c06"  # Reentrancy()
 
 
 def test_H1_H2_nothing_is_entered_while_rebalancing(basket, a, b, governance, rebalancer):
@@ -1132,7 +1327,7 @@ def test_the_share_is_an_erc20_with_permit(basket, owner):
 
 
 def test_figures(basket):
-    assert (basket.MAX_TOKENS(), basket.MAX_FEE(), basket.MAX_PAUSE(), basket.DEAD_SHARES()) == (
+    assert (basket.MAX_TOKENS(), basket.MAX_FEE(), basket.MAX_CUT_OFF(), basket.DEAD_SHARES()) == (
         16,
         100,
         14 * DAY,

@@ -32,14 +32,13 @@ def test_no_call_of_the_basket_moves_the_core_rate(project, governance, accounts
     core.stake(owner, 60 * ETHER)
     core.tip(accounts[9], 12 * ETHER + 7)
     core.touch()
-    world = World.deploy(project, governance)
+    world = World.deploy(project, governance, core.vault)
     basket = world.basket
     foreign = Foreign(project, governance, world.manager, NodeClock())
     cbeth = foreign.cbeth(105 * 10**16)
     cbeth.token.mint(owner, 100 * ETHER, sender=owner)
-    sleth = foreign.sleth(core)
     before = core.total, core.supply, core.vault.pooled(), core.vault.consensus()
-    for token, provider in ((core.token, sleth), (cbeth.token, cbeth.provider)):
+    for token, provider in ((core.token, core.vault), (cbeth.token, cbeth.provider)):
         basket.addToken(token, config(provider), sender=governance)
         token.approve(basket, 2**256 - 1, sender=owner)
         basket.addLiquidity(token, 20 * ETHER, 0, owner, sender=owner)
@@ -48,15 +47,15 @@ def test_no_call_of_the_basket_moves_the_core_rate(project, governance, accounts
     expected = floor(Fraction(expected * ETHER, core.vault.convertToAssets(ETHER) + 1))
     tx = swap_in(basket, cbeth.token, core.token, ETHER, owner)
     assert tx.return_value == expected
-    assert tx.gas_used <= 120_000  # the core answers three questions, from four slots
-    assert swap_out(basket, core.token, cbeth.token, ETHER, owner).gas_used <= 120_000
+    assert tx.gas_used <= 110_000  # the core answers three questions, from four slots
+    assert swap_out(basket, core.token, cbeth.token, ETHER, owner).gas_used <= 110_000
     basket.removeLiquidity(ETHER, core.token, 0, owner, sender=owner)
     basket.removeAll(ETHER, [0, 0], owner, sender=owner)
     basket.sync(sender=owner)
     assert (core.total, core.supply, core.vault.pooled(), core.vault.consensus()) == before
     core.vault.setDepositor(governance, True, sender=governance)
     core.vault.noteSlashing(sender=governance)
-    with reverts(sleth.Unhealthy, token=core.token, reason=Health.SLASHING_PENDING):
+    with reverts(cbeth.provider.Unhealthy, token=core.token, reason=Health.SLASHING_PENDING):
         swap_in(basket, core.token, cbeth.token, ETHER, owner)
 
 
@@ -71,12 +70,9 @@ def test_gas_of_a_swap_with_real_providers(project, governance, owner):
     cbeth, wbeth = foreign.cbeth(105 * 10**16), foreign.cbeth(106 * 10**16)
     wsteth, reth = foreign.wsteth(115 * 10**16), foreign.reth(108 * 10**16)
     for lst in (cbeth, wbeth, wsteth, reth):
-        basket.addToken(lst.token, config(lst.provider, shareCap=6_000), sender=governance)
+        basket.addToken(lst.token, config(lst.provider), sender=governance)
         lst.token.mint(owner, 100 * ETHER, sender=owner)
         lst.token.approve(basket, 2**256 - 1, sender=owner)
-        basket.addLiquidity(lst.token, 50 * ETHER, 0, owner, sender=owner) if lst is cbeth else None
-    for lst in (wbeth, wsteth, reth):
-        basket.configureToken(lst.token, config(lst.provider), sender=governance)
         basket.addLiquidity(lst.token, 50 * ETHER, 0, owner, sender=owner)
     simple = swap_in(basket, cbeth.token, wbeth.token, ETHER, owner).gas_used
     exact_out = swap_out(basket, cbeth.token, wbeth.token, ETHER, owner).gas_used
@@ -84,8 +80,8 @@ def test_gas_of_a_swap_with_real_providers(project, governance, owner):
     add = basket.addLiquidity(cbeth.token, ETHER, 0, owner, sender=owner).gas_used
     remove = basket.removeLiquidity(ETHER, cbeth.token, 0, owner, sender=owner).gas_used
     everything = basket.removeAll(ETHER, [0, 0, 0, 0], owner, sender=owner).gas_used
-    assert max(simple, exact_out) <= 110_000
+    assert max(simple, exact_out) <= 110_000  # what comes in and goes out is measured
     # of wstETH and rETH most is what their own contracts take to tell a rate; liquidity reads all four
-    assert proxied <= 150_000
-    assert max(add, remove) <= 200_000
+    assert proxied <= 160_000
+    assert max(add, remove) <= 210_000
     assert everything <= 160_000

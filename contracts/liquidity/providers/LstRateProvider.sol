@@ -48,7 +48,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         AccessManaged(authority_)
     {
         if (
-            limits_.maxRise == 0 || limits_.maxRise > MAX_RISE || limits_.maxFall > MAX_FALL || limits_.maxAge == 0
+            limits_.maxRise == 0 || limits_.maxRise > MAX_RISE || limits_.maxFall > MAX_FALL || limits_.maxAge <= WINDOW
                 || limits_.maxAge > MAX_AGE
         ) revert LimitsOutOfBounds(limits_.maxRise, limits_.maxFall, limits_.maxAge);
         if (token_.code.length == 0) revert NotAContract(token_);
@@ -142,8 +142,8 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     }
 
     /// @inheritdoc ILstRateProvider
-    function record() external view returns (uint256 low, uint256 high, uint256 recordedAt) {
-        return (_state.low(), _state.high(), _state.recordedAt());
+    function record() external view returns (uint256 low, uint256 high, uint256 recordedAt, uint256 reportedAt) {
+        return (_state.low(), _state.high(), _state.recordedAt(), _state.reportedAt());
     }
 
     /// @inheritdoc ILstRateProvider
@@ -152,7 +152,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
     }
 
     /// @inheritdoc ILstRateProvider
-    function reportedAt() external view returns (uint256) {
+    function newestReport() external view returns (uint256) {
         return _reportTime();
     }
 
@@ -178,13 +178,20 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
             emit MoveSeen(reason, low, high, state.low(), state.high());
             return reason;
         }
-        // without a report of the token, the record itself is what has grown old
-        if (reason != Health.Healthy && !(reason == Health.Stale && _reportTime() == 0)) {
-            revert Unhealthy(TOKEN, reason);
+        // what has grown old is the record
+        if (reason != Health.Healthy && reason != Health.Stale) revert Unhealthy(TOKEN, reason);
+        uint256 reported = _reportTime();
+        if (reported != 0 && _isStale(reported)) revert Unhealthy(TOKEN, Health.Stale);
+        bool moved = low != state.low() || high != state.high();
+        uint256 next = state.recordedAt() + WINDOW;
+        if (moved && block.timestamp >= next) {
+            _write(low, high, reported);
+        } else {
+            // without the rate, which bounds the next one for each day since its own record
+            if (reported <= state.reportedAt()) revert NothingNew(moved ? next : 0);
+            _state = state.withReport(reported);
+            emit ReportRecorded(reported);
         }
-        if (block.timestamp < state.recordedAt() + WINDOW) revert PokedTooEarly(state.recordedAt() + WINDOW);
-        if (low == state.low() && high == state.high()) return reason;
-        _write(low, high);
         return Health.Healthy;
     }
 
@@ -209,7 +216,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         } else {
             uint256 last = _state.provenAt();
             if (time <= last) revert ProofOutOfOrder(time, last);
-            _state = _state.withProof(uint40(time)); // of a block that has been
+            _state = _state.withProof(time); // of a block that has been
             emit ImplementationProven(time);
         }
     }
@@ -224,7 +231,7 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         if (low < minLow || high > maxHigh) revert RatesNotAccepted(low, high, minLow, maxHigh);
         _state = _state.withHalted(false);
         emit RateAccepted(low, high);
-        _write(low, high);
+        _write(low, high, _reportTime());
     }
 
     // --- Of the token ---
@@ -237,16 +244,11 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         return 0;
     }
 
-    /// @dev What else makes the token sick.
-    function _condition() internal view virtual returns (Health) {
-        return Health.Healthy;
-    }
-
     /// @dev At the end of the constructor of what derives from this: the first record.
     function _start() internal {
         (uint256 low, uint256 high) = _readSource();
         if (!_valid(low, high)) revert Unhealthy(TOKEN, Health.RateInvalid);
-        _write(low, high);
+        _write(low, high, _reportTime());
     }
 
     // --- Internal ---
@@ -259,17 +261,17 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         if (PROBE != address(0) && _probed() != IMPLEMENTATION) return Health.ImplementationChanged;
         if (IMPLEMENTATION.codehash != IMPLEMENTATION_HASH) return Health.CodeChanged;
         unchecked {
-            // 40 and 32 bits
+            // 34 and 32 bits
             if (PROOF_AGE != 0 && block.timestamp > state.provenAt() + PROOF_AGE) return Health.ProofTooOld;
         }
         return Health.Healthy;
     }
 
-    function _rateHealth(RateState state, uint256 low, uint256 high) private view returns (Health reason) {
+    function _rateHealth(RateState state, uint256 low, uint256 high) private view returns (Health) {
         if (!_valid(low, high)) return Health.RateInvalid;
         if (state.halted()) return Health.Halted;
         unchecked {
-            // rates are below 2^80, records of the past, RISE and FALL at most BPS / 100
+            // rates are below 2^76, records of the past, RISE and FALL at most BPS / 100
             if (low * BPS < state.low() * (BPS - FALL)) return Health.Fell;
             uint256 risen = high * BPS;
             if (risen > state.high() * (BPS + RISE)) {
@@ -277,12 +279,13 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
                 if (days_ < 2 || risen > state.high() * (BPS + RISE * days_)) return Health.Rose;
             }
         }
-        reason = _condition();
-        if (reason != Health.Healthy) return reason;
-        uint256 time = _reportTime();
-        if (time == 0) time = state.recordedAt();
+        return _isStale(state.reportedAt()) ? Health.Stale : Health.Healthy;
+    }
+
+    /// @dev A report from the future is none.
+    function _isStale(uint256 reported) private view returns (bool) {
         unchecked {
-            if (time > block.timestamp || block.timestamp - time > AGE) return Health.Stale;
+            return reported > block.timestamp || block.timestamp - reported > AGE;
         }
     }
 
@@ -290,9 +293,12 @@ abstract contract LstRateProvider is ILstRateProvider, AccessManaged {
         return low != 0 && low <= high && high <= RateStateLib.MAX_RATE;
     }
 
-    function _write(uint256 low, uint256 high) private {
-        _state = _state.withRecord(low, high, uint40(block.timestamp)); // valid
-        emit RateRecorded(low, high);
+    /// @dev Valid rates. A token without reports (`reported` is zero) has this for one.
+    function _write(uint256 low, uint256 high, uint256 reported) private {
+        if (reported == 0) reported = block.timestamp;
+        else if (reported > block.timestamp) reported = 0;
+        _state = _state.withRecord(low, high, block.timestamp, reported);
+        emit RateRecorded(low, high, reported);
     }
 
     function _switchOff(Health reason, address found) private {

@@ -47,7 +47,7 @@ contract LstBasketInvariants is Campaign {
             handler.stranger.selector,
             handler.release.selector,
             handler.setLpFee.selector,
-            handler.pause.selector,
+            handler.cutAllOff.selector,
             handler.cutOff.selector
         ];
         bytes4[] memory selectors = new bytes4[](chosen.length + rare.length);

@@ -40,10 +40,9 @@ contract LstBasketHandler is Test {
         Sicken,
         Freeze,
         CutOff,
+        CutAllOff,
         Configure,
         LpFee,
-        Pause,
-        RefusedWhilePaused,
         RefusedWhileSick,
         RefusedWhileFrozen,
         RefusedByCap,
@@ -63,6 +62,7 @@ contract LstBasketHandler is Test {
         uint256 cutOffUntil;
         uint256 gifts;
         uint256 incentive;
+        uint256 limit; // of its part of the whole
         ILstBasket.TokenConfig config;
     }
 
@@ -93,7 +93,6 @@ contract LstBasketHandler is Test {
     address[] private users;
     address private immutable STRANGER = named("stranger");
 
-    uint256 private pausedUntil;
     uint256 private lpFee = 2;
     uint256 private rebalanceGives;
     bool private leaving; // the call is one that may move tokens that are sick
@@ -112,7 +111,7 @@ contract LstBasketHandler is Test {
     constructor() {
         vm.warp(1_800_000_000);
         address manager = vm.deployCode("ProtocolAccessManager.sol:ProtocolAccessManager", abi.encode(address(this)));
-        bytes memory arguments = abi.encode(manager, "Basket", "BASKET", lpFee);
+        bytes memory arguments = abi.encode(manager, "Basket", "BASKET", lpFee, manager, 3 days);
         basket = ILstBasket(vm.deployCode("LstBasket.sol:LstBasket", arguments));
         for (uint256 i = 0; i < USERS; ++i) {
             users.push(named(string.concat("swapper ", vm.toString(i))));
@@ -122,6 +121,7 @@ contract LstBasketHandler is Test {
         }
         vm.prank(users[0]);
         basket.addLiquidity(address(lsts[0].token), 10 ether, 0, users[0]);
+        lsts[0].limit = 10 ether;
     }
 
     // --- People ---
@@ -163,7 +163,6 @@ contract LstBasketHandler is Test {
         address user = _user(who);
         uint256 amount = _size(size, 1_000 ether);
         bytes memory call = abi.encodeCall(basket.addLiquidity, (_token(i), amount, 0, user));
-        if (_refusedWhilePaused(call)) return;
         if (lsts[i].config.inputOff) return _refused(STRANGER, call, ILstBasket.InputIsOff.selector);
         if (!_usable(i) || !_whole()) return _refusedAnyhow(user, call, Action.RefusedWhileSick);
         uint256 value = amount * lsts[i].low / ONE;
@@ -171,10 +170,12 @@ contract LstBasketHandler is Test {
         uint256 lp = Math.mulDiv(value, basket.totalSupply(), _totalHigh());
         if (lp == 0) return _refused(STRANGER, call, ILstBasket.AmountZero.selector);
         uint256 back = _back(i, amount);
-        if (_refusedByCap(i, amount - back, type(uint256).max, 0, call)) return;
+        uint256 limit = _limit(i, _totalHigh() + (amount - back) * lsts[i].low / ONE);
+        if (_refusedByCap(i, amount - back, limit, call)) return;
         if (_refusedWhileFrozen(i, user, call)) return;
         uint256 before = basket.balanceOf(user);
         lsts[i].incentive += back;
+        lsts[i].limit = limit;
         vm.prank(user);
         vm.assertEq(basket.addLiquidity(_token(i), amount, lp, user), lp, "a share costs what it is worth");
         vm.assertEq(basket.balanceOf(user) - before, lp);
@@ -186,7 +187,6 @@ contract LstBasketHandler is Test {
         address user = _user(who);
         uint256 lp = _size(size, basket.balanceOf(user));
         bytes memory call = abi.encodeCall(basket.removeLiquidity, (lp, _token(i), 0, user));
-        if (_refusedWhilePaused(call)) return;
         if (!_usable(i)) return _refusedAnyhow(user, call, Action.RefusedWhileSick);
         uint256 value = Math.mulDiv(lp, _totalLow(), basket.totalSupply());
         value -= Math.ceilDiv(value * _with(lpFee, lsts[i].config.outFee), BPS);
@@ -251,10 +251,15 @@ contract LstBasketHandler is Test {
     }
 
     function sync() external watched {
+        if (!_whole()) {
+            return _refused(STRANGER, abi.encodeCall(basket.sync, ()), ILstBasket.TokenIsSick.selector);
+        }
         basket.sync();
         for (uint256 i = 0; i < TOKENS; ++i) {
-            (uint256 balance, uint256 value,) = basket.holdingOf(_token(i));
-            if (_usable(i)) vm.assertEq(value, balance * lsts[i].low / ONE, "a value that was looked at is of today");
+            if (!_usable(i)) continue;
+            (, uint256 limit,) = basket.holdingOf(_token(i));
+            vm.assertEq(limit, _limit(i, _totalLow()), "a limit is of the whole that was looked at");
+            lsts[i].limit = limit;
         }
         ++done[Action.Sync];
     }
@@ -262,15 +267,14 @@ contract LstBasketHandler is Test {
     function stranger(uint256 seed) external watched {
         bytes4 why = bytes4(keccak256("AccessManagedUnauthorized(address)"));
         address token = _token(seed);
-        if (seed % 9 == 0) _refused(STRANGER, abi.encodeCall(basket.addToken, (token, lsts[0].config)), why);
-        if (seed % 9 == 1) _refused(STRANGER, abi.encodeCall(basket.configureToken, (token, lsts[0].config)), why);
-        if (seed % 9 == 2) _refused(STRANGER, abi.encodeCall(basket.removeToken, (token)), why);
-        if (seed % 9 == 3) _refused(STRANGER, abi.encodeCall(basket.releaseIncentive, (token)), why);
-        if (seed % 9 == 4) _refused(STRANGER, abi.encodeCall(basket.setLpFee, (1)), why);
-        if (seed % 9 == 5) _refused(STRANGER, abi.encodeCall(basket.rebalance, (token, 1, token, "")), why);
-        if (seed % 9 == 6) _refused(STRANGER, abi.encodeCall(basket.pause, (1)), why);
-        if (seed % 9 == 7) _refused(STRANGER, abi.encodeCall(basket.cutOff, (token, 1)), why);
-        if (seed % 9 == 8) _refused(STRANGER, abi.encodeCall(basket.restore, (token)), why);
+        if (seed % 8 == 0) _refused(STRANGER, abi.encodeCall(basket.addToken, (token, lsts[0].config)), why);
+        if (seed % 8 == 1) _refused(STRANGER, abi.encodeCall(basket.configureToken, (token, lsts[0].config)), why);
+        if (seed % 8 == 2) _refused(STRANGER, abi.encodeCall(basket.removeToken, (token)), why);
+        if (seed % 8 == 3) _refused(STRANGER, abi.encodeCall(basket.releaseIncentive, (token)), why);
+        if (seed % 8 == 4) _refused(STRANGER, abi.encodeCall(basket.setLpFee, (1)), why);
+        if (seed % 8 == 5) _refused(STRANGER, abi.encodeCall(basket.rebalance, (token, 1, token, "")), why);
+        if (seed % 8 == 6) _refused(STRANGER, abi.encodeCall(basket.cutOff, (basket.tokens(), 1)), why);
+        if (seed % 8 == 7) _refused(STRANGER, abi.encodeCall(basket.restore, (basket.tokens())), why);
         ++done[Action.Stranger];
     }
 
@@ -293,7 +297,7 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedRebalance];
             return _refused(address(this), call, ILstBasket.RebalanceLoses.selector);
         }
-        if (_refusedByCap(i, rebalanceGives - back, o, amount, call)) return;
+        if (_refusedByCap(i, rebalanceGives - back, lsts[i].limit, call)) return;
         lsts[i].incentive += back;
         vm.assertEq(basket.rebalance(_token(o), amount, _token(i), ""), rebalanceGives);
         ++done[Action.Rebalance];
@@ -307,7 +311,7 @@ contract LstBasketHandler is Test {
         uint256 i = which % TOKENS;
         bytes memory call = abi.encodeCall(basket.releaseIncentive, (_token(i)));
         if (lsts[i].incentive == 0) return _refused(address(this), call, ILstBasket.AmountZero.selector);
-        if (!_usable(i)) return _refusedAnyhow(address(this), call, Action.RefusedWhileSick);
+        leaving = true; // whatever is sick
         lsts[i].incentive = 0;
         basket.releaseIncentive(_token(i));
         ++done[Action.Release];
@@ -319,9 +323,13 @@ contract LstBasketHandler is Test {
         ILstBasket.TokenConfig storage config = lsts[which % TOKENS].config;
         config.inFee = int16(int256(fee % 101));
         config.outFee = int16(int256(extra % uint256(int256(101 + config.inFee)))) - config.inFee;
+        uint256 old = config.shareCap;
         config.shareCap = caps % 3 == 0 ? 5_000 : 10_000;
+        Lst storage lst = lsts[which % TOKENS];
+        lst.limit = Math.min(lst.limit * config.shareCap / old, type(uint104).max);
         config.cap = caps % 5 == 0 ? 500 : type(uint32).max;
         config.inputOff = caps % 11 == 0;
+        config.exactTransfers = caps % 2 == 0;
         basket.configureToken(_token(which), config);
         ++done[Action.Configure];
     }
@@ -333,29 +341,29 @@ contract LstBasketHandler is Test {
         ++done[Action.LpFee];
     }
 
-    function pause(uint256 time) external {
+    function cutAllOff(uint256 time) external {
         ++calls;
-        if (time % 3 == 0) {
-            time %= 1 days;
-            basket.pause(time);
-            pausedUntil = block.timestamp + time;
-            ++done[Action.Pause];
-        } else {
-            basket.resume();
-            pausedUntil = 0;
+        time = time % 3 == 0 ? time % 1 days : 0;
+        for (uint256 i = 0; i < TOKENS; ++i) {
+            lsts[i].cutOffUntil = time == 0 ? 0 : Math.max(lsts[i].cutOffUntil, block.timestamp + time);
         }
+        if (time == 0) return basket.restore(basket.tokens());
+        basket.cutOff(basket.tokens(), time);
+        ++done[Action.CutAllOff];
     }
 
     function cutOff(uint256 which, uint256 time) external {
         ++calls;
         Lst storage lst = lsts[which % TOKENS];
+        address[] memory one = new address[](1);
+        one[0] = address(lst.token);
         if (time % 3 == 0) {
             time %= 1 days;
-            basket.cutOff(address(lst.token), time);
-            lst.cutOffUntil = block.timestamp + time;
+            basket.cutOff(one, time);
+            lst.cutOffUntil = Math.max(lst.cutOffUntil, block.timestamp + time);
             ++done[Action.CutOff];
         } else {
-            basket.restore(address(lst.token));
+            basket.restore(one);
             lst.cutOffUntil = 0;
         }
     }
@@ -400,14 +408,11 @@ contract LstBasketHandler is Test {
 
     /// @dev What is there is what is owed; what is told of it is what it is.
     function check() external view {
-        (uint256 fee, uint256 until, uint256 total) = basket.pool();
-        vm.assertEq(fee, lpFee);
-        vm.assertEq(until, pausedUntil);
-        uint256 sum;
+        vm.assertEq(basket.lpFee(), lpFee);
         bool whole = true;
         for (uint256 i = 0; i < TOKENS; ++i) {
-            (uint256 balance, uint256 value,) = basket.holdingOf(_token(i));
-            sum += value;
+            (uint256 balance, uint256 limit,) = basket.holdingOf(_token(i));
+            vm.assertEq(limit, lsts[i].limit, "a limit moved unseen");
             whole = whole && (balance == 0 || _usable(i));
             vm.assertEq(basket.incentiveOf(_token(i)), lsts[i].incentive, "an incentive came or went unseen");
             uint256 others = lsts[i].incentive + lsts[i].gifts;
@@ -418,7 +423,6 @@ contract LstBasketHandler is Test {
                 lsts[i].token.balanceOf(address(basket)), balance + others, "what is counted is not what is there"
             );
         }
-        vm.assertEq(total, sum, "the total is not the sum of values");
         (uint256 low, uint256 high, bool all) = basket.totalValue();
         vm.assertEq(low, _totalLow(), "totalValue: low");
         vm.assertEq(high, _totalHigh(), "totalValue: high");
@@ -431,10 +435,9 @@ contract LstBasketHandler is Test {
         vm.assertEq(basket.balanceOf(NOBODY), 1e9);
     }
 
-    /// @dev Everybody leaves, whatever is sick, cut off, frozen or paused, and is paid when tokens thaw.
+    /// @dev Everybody leaves, whatever is sick, cut off or frozen, and is paid when tokens thaw.
     function windDown() external {
-        basket.pause(1 days);
-        pausedUntil = block.timestamp + 1 days;
+        this.cutAllOff(3 hours);
         for (uint256 u = 0; u < USERS; ++u) {
             uint256 all = basket.balanceOf(users[u]);
             if (all != 0) _removeAll(users[u], all);
@@ -499,7 +502,7 @@ contract LstBasketHandler is Test {
         IScriptedProvider provider =
             IScriptedProvider(vm.deployCode("ScriptedProvider.sol:ScriptedProvider", arguments));
         ILstBasket.TokenConfig memory config =
-            ILstBasket.TokenConfig(address(provider), 3, 4, uint16(BPS), type(uint32).max, false);
+            ILstBasket.TokenConfig(address(provider), 3, 4, uint16(BPS), type(uint32).max, false, false);
         basket.addToken(address(token), config);
         Lst storage lst = lsts.push();
         (lst.token, lst.provider, lst.low, lst.high, lst.config) = (token, provider, ONE, ONE, config);
@@ -534,6 +537,7 @@ contract LstBasketHandler is Test {
         for (uint256 i = 0; i < TOKENS; ++i) {
             balances[i] = _balance(i);
             had[i] = lsts[i].token.balanceOf(user) + basket.owed(user, _token(i));
+            lsts[i].limit -= Math.mulDiv(lsts[i].limit, lp, supply);
         }
         vm.prank(user);
         uint256[] memory amounts = basket.removeAll(lp, new uint256[](TOKENS), user);
@@ -574,6 +578,12 @@ contract LstBasketHandler is Test {
         out += bonus;
     }
 
+    /// @dev What may be held of token `i` of a whole of `total`.
+    function _limit(uint256 i, uint256 total) private view returns (uint256) {
+        uint256 limit = Math.mulDiv(total * lsts[i].config.shareCap, ONE, lsts[i].low * BPS);
+        return Math.min(limit, type(uint104).max);
+    }
+
     function _totalLow() private view returns (uint256 low) {
         for (uint256 i = 0; i < TOKENS; ++i) {
             if (_usable(i)) low += _balance(i) * lsts[i].low / ONE;
@@ -607,7 +617,6 @@ contract LstBasketHandler is Test {
     // --- Internal: refusals ---
 
     function _refusedSwap(address user, uint256 i, uint256 o, bytes memory call) private returns (bool) {
-        if (_refusedWhilePaused(call)) return true;
         if (lsts[i].config.inputOff) {
             _refused(address(this), call, ILstBasket.InputIsOff.selector);
             return true;
@@ -626,36 +635,18 @@ contract LstBasketHandler is Test {
             ++done[Action.RefusedByBalance];
             return true;
         }
-        if (_refusedByCap(i, amount - _back(i, amount), o, out, call)) return true;
+        if (_refusedByCap(i, amount - _back(i, amount), lsts[i].limit, call)) return true;
         return _refusedWhileFrozen(lsts[i].frozen ? i : o, users[0], call);
     }
 
-    /// @dev `amount` of token `i` in and `out` of token `o`, if there is one, out.
-    function _refusedByCap(uint256 i, uint256 amount, uint256 o, uint256 out, bytes memory call)
-        private
-        returns (bool)
-    {
-        (uint256 balance, uint256 value,) = basket.holdingOf(_token(i));
-        (,, uint256 total) = basket.pool();
-        uint256 worth = (balance + amount) * lsts[i].low / ONE;
-        total = total - value + worth;
-        if (o < TOKENS) {
-            (balance, value,) = basket.holdingOf(_token(o));
-            total = total - value + (balance - out) * lsts[o].low / ONE;
-        }
+    function _refusedByCap(uint256 i, uint256 amount, uint256 limit, bytes memory call) private returns (bool) {
+        uint256 held = _balance(i) + amount;
         bytes4 why;
-        if (worth > uint256(lsts[i].config.cap) * ONE) why = ILstBasket.CapExceeded.selector;
-        else if (worth * BPS > total * lsts[i].config.shareCap) why = ILstBasket.ShareCapExceeded.selector;
+        if (held * lsts[i].low / ONE > uint256(lsts[i].config.cap) * ONE) why = ILstBasket.CapExceeded.selector;
+        else if (lsts[i].config.shareCap != BPS && held > limit) why = ILstBasket.ShareCapExceeded.selector;
         if (why == 0) return false;
         _refused(address(this), call, why);
         ++done[Action.RefusedByCap];
-        return true;
-    }
-
-    function _refusedWhilePaused(bytes memory call) private returns (bool) {
-        if (block.timestamp >= pausedUntil) return false;
-        _refused(address(this), call, ILstBasket.BasketIsPaused.selector);
-        ++done[Action.RefusedWhilePaused];
         return true;
     }
 
