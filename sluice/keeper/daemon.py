@@ -1,5 +1,5 @@
-"""``sluice keeper run``: finalises requests, keeps instant pools, sweeps, proves, tops up, asks for exits, and forces
-those that are overdue.
+"""``sluice keeper run``: finalises requests, keeps instant pools and baskets, sweeps, proves, tops up, asks for exits,
+and forces those that are overdue.
 
 A round looks at the newest block and does what is due, each thing in a transaction that is simulated right before it is
 sent. Several keepers at once do no harm: what one has done the next one's simulation refuses, for no gas, and what only
@@ -15,7 +15,9 @@ from typing import Any, Final
 import numpy as np
 import structlog
 from eth_abi.abi import encode
+from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from prometheus_client import Counter, Gauge
 from pydantic import Field
@@ -25,15 +27,25 @@ from sluice.beacon.answers import Validator
 from sluice.beacon.client import BeaconClient, BeaconError
 from sluice.beacon.spec import PRESETS, fork_named
 from sluice.beacon.state import BeaconState, StateTree
-from sluice.chain.node import HttpNode, LogCursor, call, call_many, get_balance, get_block
+from sluice.chain.node import HttpNode, LogCursor, NodeError, call, call_many, get_balance, get_block
 from sluice.daemon.sender import FailedError, NotSentError, Sender, WouldRevertError
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, OneUrl, ServiceSettings
-from sluice.keeper.plans import MAX_BATCH, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.keeper.plans import (
+    MAX_BATCH,
+    MIN_ACTIVE,
+    MIN_DEPOSIT,
+    Rate,
+    Working,
+    is_limit_far,
+    is_news,
+    plan_exits,
+    plan_top_ups,
+)
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import DEPOSIT, HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
-from sluice.units import NO_GWEI, SECONDS_PER_HOUR, Gwei
+from sluice.units import NO_GWEI, SECONDS_PER_DAY, SECONDS_PER_HOUR, Gwei
 from sluice.web import shown
 
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
@@ -43,6 +55,7 @@ KEEPER_CHANGED: Final = keccak(text="KeeperChanged(address,bool)")
 PREPARED, PROVEN, ASKED, EXITING, ABANDONED = 1, 2, 3, 4, 7
 FAR_FUTURE: Final = 2**64 - 1
 WEI: Final = 10**9
+LISTED: Final = "(address,int16,int16,uint16,uint32,bool,bool)"
 COLLECTED_AT_ONCE: Final = 20
 """Requests of a pool in one transaction: some 120,000 gas each."""
 MIN_RETURNED: Final = 8 * 10**9
@@ -61,6 +74,7 @@ class KeeperSettings(ServiceSettings):
     part_ether: int = Field(32, ge=1, description="New stake is divided between operators in such parts")
     pools: Addresses = Field((), description="Instant pools whose requests are made and collected, too")
     replenish_ether: float = Field(1.0, gt=0, description="Least ether that a pool is handed slETH in for")
+    baskets: Addresses = Field((), description="Baskets whose tokens' rates are recorded, and their limits renewed")
     turn_seconds: int = Field(600, ge=60, le=86_400, description="How long it is each keeper's turn; the same for all")
 
 
@@ -105,6 +119,8 @@ class KeeperDaemon:
     _taken_until: int = 0
     _asked_deposits: int = 0
     """Time of the final block when they were."""
+    _renewed: dict[str, int] = field(default_factory=dict)
+    """When the limits of a basket were, last, by this keeper."""
     _refused: bytes = b""
     """Root of the last state that could not be had: the whole of it is not downloaded again each round."""
 
@@ -132,6 +148,7 @@ class KeeperDaemon:
         acts: tuple[Callable[[], Iterator[str]], ...] = (
             self._finalize,
             self._keep_pools,
+            self._keep_baskets,
             self._sweep,
             lambda: self._force(entries()),
             lambda: self._prove(entries()),
@@ -170,6 +187,59 @@ class KeeperDaemon:
             (coming,) = self._view(self.contracts.vault, "convertToAssets(uint256)", ["uint256"], [awaited])
             if min(there, target - assets - coming) >= self.settings.replenish_ether * 10**18:
                 yield from self._send("replenished", pool, "replenish()", [])
+
+    def _keep_baskets(self) -> Iterator[str]:
+        """New rates and reports are recorded, and limits that are far from their part of the whole are renewed.
+
+        What cannot be sent for one token keeps no other from it.
+        """
+        failed: list[str] = []
+        for basket in self.settings.baskets:
+            try:
+                for what, to, signature in list(self._chores_of(basket)):
+                    name = to_checksum_address(to)
+                    try:
+                        yield from (f"{said} at {name}" for said in self._send(what, to, signature, []))
+                    except Exception as error:  # noqa: BLE001 - whatever it is, the rest is done
+                        failed.append(f"{what} at {name}: {error or type(error).__name__}")
+            except (NodeError, DecodingError) as error:
+                failed.append(f"basket {basket}: {error}")
+        if failed:
+            raise RoundFailedError("; ".join(failed))
+
+    def _chores_of(self, basket: str) -> Iterator[tuple[str, str, str]]:
+        """What, where, and by which function. A token that cannot be read is left out: it is sick; nothing is due."""
+        now = get_block(self.node).timestamp
+        (vault,) = self._view(basket, "VAULT()", ["address"])
+        (tokens,) = self._view(basket, "tokens()", ["address[]"])
+        total, _, is_whole = self._view(basket, "totalValue()", ["uint256", "uint256", "bool"])
+        is_far = False
+        for token in tokens:
+            (config,) = self._view(basket, "configOf(address)", [LISTED], [token])
+            _, limit, _ = self._view(basket, "holdingOf(address)", ["uint256"] * 3, [token])
+            provider, most = config[0], config[3]
+            try:
+                if provider == vault:
+                    (low,) = self._view(vault, "convertToAssets(uint256)", ["uint256"], [10**18])
+                else:
+                    rate = self._rate(provider)
+                    low = rate.now[0]
+                    if is_news(rate, now):
+                        yield "recorded a rate", provider, "poke()"
+            except (NodeError, DecodingError) as error:
+                self.log.warning("no rate", token=to_checksum_address(token), error=str(error))
+                continue
+            is_far |= is_limit_far(limit, total, most, low)
+        # once a day at most: a limit that is not renewed, of a token that is sick or not held, would be far for ever
+        if is_whole and is_far and now >= self._renewed.get(basket, 0) + SECONDS_PER_DAY:
+            self._renewed[basket] = now
+            yield "renewed the limits", basket, "sync()"
+
+    def _rate(self, provider: str) -> Rate:
+        low, high, recorded, reported = self._view(provider, "record()", ["uint256"] * 4)
+        health, *now = self._view(provider, "reading()", ["uint8", "uint256", "uint256"])
+        (newest,) = self._view(provider, "newestReport()", ["uint256"])
+        return Rate((low, high), recorded, reported, health, (now[0], now[1]), newest)
 
     def _sweep(self) -> Iterator[str]:
         there = get_balance(self.node, self.contracts.gateway)

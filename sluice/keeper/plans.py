@@ -4,12 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sluice.units import Gwei
+from sluice.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Gwei
 
 MIN_DEPOSIT: Final = 10**9
 MIN_ACTIVE: Final = 32 * 10**9
 MAX_STAKE: Final = 2_048 * 10**9
 MAX_BATCH: Final = 16
+HEALTHY, STALE = 0, 10
+"""Of a rate provider."""
+NEWS: Final = 6 * SECONDS_PER_HOUR
+"""A report is worth a transaction that is so much newer: some are told in blocks, and drift with each missed one."""
+WHOLE: Final = 10_000
+"""bps"""
+NO_LIMIT: Final = 2**104 - 1
+FAR: Final = 20
+"""A limit is renewed that is off by more than one part in so many."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +85,35 @@ def plan_exits(missing: int, working: Sequence[Working]) -> list[tuple[bytes, Gw
             missing -= each.balance
         plan.append((each.pubkey, Gwei(0)))
     return plan[:MAX_BATCH]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a rate provider has recorded, and what its token says now: low and high, seconds."""
+
+    recorded: tuple[int, int]
+    recorded_at: int
+    reported_at: int
+    health: int
+    now: tuple[int, int]
+    newest: int
+    """Report; 0 of a token that tells none."""
+
+
+def is_news(rate: Rate, now: int) -> bool:
+    """Whether it is worth recording: another rate once a day, a report that is much newer, any that ends staleness.
+
+    What moves beyond the bounds is for people to look at, and harms nobody meanwhile.
+    """
+    is_due = rate.now != rate.recorded and now >= rate.recorded_at + SECONDS_PER_DAY
+    if rate.health == STALE:
+        return is_due or rate.newest > rate.reported_at
+    return rate.health == HEALTHY and (is_due or rate.newest >= rate.reported_at + NEWS)
+
+
+def is_limit_far(limit: int, total: int, most: int, low: int) -> bool:
+    """Of a token that may be ``most`` bps of a whole of ``total`` wei, at its low rate: limits are wei of the token."""
+    if most == WHOLE or low == 0:
+        return False
+    part = min(total * most * 10**18 // (low * WHOLE), NO_LIMIT)
+    return abs(part - limit) * FAR > part

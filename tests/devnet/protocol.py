@@ -11,6 +11,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
 
@@ -21,7 +22,7 @@ from sluice.beacon.spec import PRESETS
 from sluice.beacon.state import BeaconState, StateTree
 from sluice.chain.node import NodeError
 from sluice.demo.site import FRAME, SECONDS_PER_SLOT, DevnetSender, params_for
-from sluice.deploy.abi import encode_call, function
+from sluice.deploy.abi import encode_call, encode_constructor, function
 from sluice.deploy.artifacts import Artifact, load_artifacts
 from sluice.deploy.chain import Web3Reader
 from sluice.deploy.engine import Result, deploy
@@ -138,6 +139,15 @@ class Protocol:
         receipt = self.devnet.transact(sender, address, data, value, GAS)
         assert receipt["status"] == "0x1", f"{contract}.{name} failed in its block"
         return receipt
+
+    def create(self, who: LocalAccount, contract: str, arguments: dict[str, Any]) -> str:
+        """One that is not of the deployment."""
+        artifact = artifacts()[contract]
+        data = artifact.creation + encode_constructor(artifact.abi, arguments, contract)
+        sent = self.devnet.send(who, None, data=data, gas=GAS)
+        self.devnet.advance_block()
+        self.result.plan.addresses[contract] = to_checksum_address(self.devnet.receipt(sent)["contractAddress"])
+        return self.result.plan.addresses[contract]
 
     def schedule(self, who: LocalAccount, contract: str, name: str, *arguments: Any) -> None:
         """``who`` can send it when its role's delay is over."""

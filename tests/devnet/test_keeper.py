@@ -10,15 +10,17 @@ from eth_account.signers.local import LocalAccount
 
 from sluice.chain.node import NodeError
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings, RoundFailedError
-from tests.devnet.protocol import ETHER, FRAME, WEI, account
+from tests.basket import config
+from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, account
 from tests.devnet.staking import Key, look, until
 from tests.devnet.world import World
+from tests.lst import Health, pin
 
 KEEPER = 4
 NO_ONE = "0x" + "00" * 20
 
 
-def keeper(world: World, folder: Path, key: LocalAccount | None, pools: tuple[str, ...] = ()) -> KeeperDaemon:
+def keeper(world: World, folder: Path, key: LocalAccount | None, **named: tuple[str, ...]) -> KeeperDaemon:
     settings = KeeperSettings(
         execution_urls=(world.devnet.execution_url,),
         beacon_urls=(world.devnet.beacon_urls[0],),
@@ -26,7 +28,7 @@ def keeper(world: World, folder: Path, key: LocalAccount | None, pools: tuple[st
         first_block=world.protocol.first,
         state_dir=folder,
         receipt_seconds=20.0,
-        pools=pools,
+        **named,
     )
     return KeeperDaemon.of(settings, key)
 
@@ -183,6 +185,65 @@ def test_instant_pool_is_refilled_through_the_queue(world: World, tmp_path: Path
     counted, _, left = protocol.view("InstantPool", "legs")
     assert left == 0
     assert counted - assets >= awaited
+
+
+def test_rates_of_a_basket_are_recorded_once_a_day(world: World, tmp_path: Path) -> None:
+    """What nobody records goes stale; slETH needs no record."""
+    protocol, devnet = world.protocol, world.devnet
+    addresses = protocol.result.plan.addresses
+    token = protocol.create(protocol.stranger, "ExchangeRateStandIn", {})
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 105 * WEI // 100)
+    provider = protocol.create(
+        protocol.stranger,
+        "ExchangeRateProvider",
+        {
+            "authority_": addresses["ProtocolAccessManager"],
+            "limits_": {"maxRise": 20, "maxFall": 5, "maxAge": 9 * DAY},
+            "pin": pin(),
+            "token_": token,
+        },
+    )
+    protocol.report()
+    listed = [
+        ("addToken", each, config(source, shareCap=most))
+        for each, source, most in (
+            (addresses["StakedEther"], addresses["StakingVault"], 5_000),
+            (token, provider, 10_000),
+        )
+    ]
+    for call in listed:
+        protocol.schedule(protocol.governor, "LstBasket", *call)
+    devnet.advance(2 * DAY // SLOT + 1)
+    for call in listed:
+        protocol.send(protocol.governor, "LstBasket", *call)
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "mint", protocol.stranger.address, 9 * WEI)
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "approve", addresses["LstBasket"], 9 * WEI)
+    protocol.send(protocol.stranger, "LstBasket", "addLiquidity", token, 9 * WEI, 0, protocol.stranger.address)
+
+    daemon = keeper(world, tmp_path, account(29), baskets=(addresses["LstBasket"],))
+    (said,) = round_of(world, daemon)
+    assert said.startswith("renewed the limits ("), "the rate is that of the record"
+    limit = protocol.view("LstBasket", "holdingOf", addresses["StakedEther"])[1]
+    rate = protocol.view("StakingVault", "convertToAssets", WEI)
+    assert limit == 9 * WEI * 105 // 100 * 5_000 * WEI // (rate * 10_000)
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 1_051 * WEI // 1_000)
+    (said,) = round_of(world, daemon)
+    assert said.startswith("recorded a rate (")
+    low, high, at, reported = protocol.view("ExchangeRateProvider", "record")
+    assert low == high == 1_051 * WEI // 1_000
+    assert at == reported
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 1_052 * WEI // 1_000)
+    assert round_of(world, daemon) == ["nothing is due"], "not twice a day, and limits are not far off"
+    devnet.advance(DAY // SLOT + 1)
+    assert "would do: recorded a rate" in keeper(world, tmp_path / "dry", None, baskets=daemon.settings.baskets).step()
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 9 * WEI)
+    assert round_of(world, daemon) == ["nothing is due"]
+    health, *_ = protocol.view("ExchangeRateProvider", "reading")
+    assert health == Health.ROSE, "a leap is for people: nobody wrote it down"
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 1_052 * WEI // 1_000)
+    wrong = keeper(world, tmp_path / "wrong", account(29), baskets=(token, addresses["LstBasket"]))
+    with pytest.raises(RoundFailedError, match=f"recorded a rate .* at {provider}.*basket {token}: "):
+        round_of(world, wrong)
 
 
 def test_slashing_and_leaving_are_proven_by_whoever_sees_them(

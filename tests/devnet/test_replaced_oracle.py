@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eth_utils.address import to_checksum_address
 
-from sluice.deploy.abi import encode_constructor
 from sluice.oracle.views import find_contracts
-from tests.devnet.protocol import DAY, FRAME, GAS, SLOT, WEI, Protocol, artifacts
+from tests.devnet.protocol import DAY, FRAME, SLOT, WEI, Protocol
 from tests.devnet.staking import look, until
 from tests.devnet.test_watcher import watcher
 from tests.devnet.world import World, open_world
@@ -40,15 +38,10 @@ def replace_oracle(protocol: Protocol) -> None:
         "quorum": protocol.view("ReportOracle", "quorum"),
         "validators": protocol.view("ReportOracle", "validators"),
     }
-    artifact = artifacts()["ReportOracle"]
-    data = artifact.creation + encode_constructor(artifact.abi, {"config": config}, "ReportOracle")
-    sent = devnet.send(protocol.governor, None, data=data, gas=GAS)
-    devnet.advance_block()
-    oracle = to_checksum_address(devnet.receipt(sent)["contractAddress"])
+    oracle = protocol.create(protocol.governor, "ReportOracle", {"config": config})
     protocol.schedule(protocol.governor, "StakingVault", "setOracle", oracle)
     devnet.advance(2 * DAY // SLOT + 1)
     protocol.send(protocol.governor, "StakingVault", "setOracle", oracle)
-    protocol.result.plan.addresses["ReportOracle"] = oracle
     protocol.contracts = find_contracts(devnet.node, oracle)
 
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.beacon.answers import Validator, ValidatorRecord
 from sluice.keeper.daemon import ABANDONED, FAR_FUTURE, PREPARED, PROVEN, Entry, coming_from, proof_due, working
-from sluice.keeper.plans import MAX_BATCH, MAX_STAKE, MIN_ACTIVE, MIN_DEPOSIT, Working, plan_exits, plan_top_ups
+from sluice.keeper.plans import (
+    HEALTHY,
+    MAX_BATCH,
+    MAX_STAKE,
+    MIN_ACTIVE,
+    MIN_DEPOSIT,
+    STALE,
+    Rate,
+    Working,
+    is_limit_far,
+    is_news,
+    plan_exits,
+    plan_top_ups,
+)
 from sluice.units import Gwei
 
 ETHER = 10**9
@@ -158,3 +173,49 @@ def test_exits_bring_enough_where_there_is_enough_and_ask_each_once(missing: int
         assert amount == 0 or of[key].balance - amount >= MIN_ACTIVE
     if len(plan) < MAX_BATCH:
         assert brought >= min(missing, sum(each.balance for each in its)) - MIN_DEPOSIT
+
+
+HOUR, DAY = 3_600, 86_400
+SWITCHED_OFF, ROSE = 1, 8
+RECORDED = Rate((100, 101), 10 * DAY, 10 * DAY - HOUR, HEALTHY, (100, 101), 10 * DAY - HOUR)
+
+
+@pytest.mark.parametrize(
+    ("changed", "after", "expected"),
+    [
+        ({}, 9 * DAY, False),
+        ({"now": (100, 102)}, DAY - 1, False),
+        ({"now": (100, 102)}, DAY, True),
+        ({"now": (99, 101)}, DAY, True),
+        ({"newest": 10 * DAY + 5 * HOUR - 1}, 6 * HOUR, False),
+        ({"newest": 10 * DAY + 5 * HOUR}, 6 * HOUR, True),
+        ({"newest": 10 * DAY - 2 * HOUR}, 9 * DAY, False),
+        ({"newest": 0}, 9 * DAY, False),
+        ({"newest": 10 * DAY, "health": STALE}, 9 * DAY, True),
+        ({"health": STALE}, 9 * DAY, False),
+        ({"newest": 0, "now": (101, 102), "health": STALE}, 9 * DAY, True),
+        ({"newest": 19 * DAY, "now": (200, 201), "health": ROSE}, 9 * DAY, False),
+        ({"newest": 19 * DAY, "now": (0, 0), "health": SWITCHED_OFF}, 9 * DAY, False),
+    ],
+)
+def test_what_is_worth_recording(changed: dict[str, Any], after: int, expected: bool) -> None:
+    assert is_news(replace(RECORDED, **changed), RECORDED.recorded_at + after) is expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "low", "expected"),
+    [
+        (500 * 10**18, 5_000, 10**18, False),
+        (476 * 10**18, 5_000, 10**18, False),
+        (474 * 10**18, 5_000, 10**18, True),
+        (526 * 10**18, 5_000, 10**18, True),
+        (0, 5_000, 10**18, True),
+        (250 * 10**18, 5_000, 2 * 10**18, False),
+        (0, 10_000, 10**18, False),
+        (7, 5_000, 0, False),
+        (2**104 - 1, 5_000, 1, False),
+    ],
+)
+def test_limits_are_renewed_that_are_a_twentieth_off(limit: int, most: int, low: int, expected: bool) -> None:
+    """Of a whole of a thousand ether; what does not fit stands for no limit, and a token without a rate has none."""
+    assert is_limit_far(limit, 1_000 * 10**18, most, low) is expected
