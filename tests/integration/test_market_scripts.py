@@ -14,6 +14,7 @@ from ape.api import AccountAPI
 from click.testing import CliRunner
 
 from scripts import loop, provide
+from scripts._markets import LENT
 from sluice.client import format_ether
 from sluice.deploy.chain import NodeSender, Web3Reader
 from sluice.markets.aave import Aave
@@ -230,6 +231,24 @@ def test_interrupted_loop_says_what_is_there_and_goes_on(
     assert put_up.chain.balance(put_up.weth, who) == 0
     health = put_up.aave.health(who)
     assert (health.collateral, health.debt) == pytest.approx((236 * ETHER // 10, 126 * ETHER // 10), rel=1e-6)
+
+
+def test_markets_that_were_put_up_and_not_recorded_are_found_again(
+    shell: Shell, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before the last line of it: what is there is neither deployed nor lent again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Markets, "write", interrupted)
+        code, output = shell.run(loop.cli, "10", "--turns", "1", "--yes")
+    assert code == 1
+    assert "Aborted!" in output
+    assert not record_path(shell.registry).exists()
+    deployer = ape.accounts.test_accounts[0]
+    sent = deployer.nonce
+    shell.ok(loop.cli, "10", "--turns", "1", "--yes")
+    markets = markets_of(shell, protocol)
+    assert markets.aave.supplied(markets.weth, deployer.address) == pytest.approx(LENT, rel=1e-6)
+    assert deployer.nonce == sent
 
 
 def test_interrupted_position_is_not_paid_for_twice(

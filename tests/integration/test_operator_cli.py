@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import ape
 import pytest
 from click.testing import CliRunner
 
+from sluice.cli import operator
 from sluice.cli.main import cli
 from sluice.daemon.sender import Sender
+from sluice.operators import OperatorError, Operators
 from sluice.units import ether
 from tests.protocol import Protocol
 
@@ -35,7 +39,7 @@ def operate(protocol: Protocol, tmp_path: Path) -> Operate:
     def run(command: str) -> str:
         result = CliRunner(mix_stderr=False).invoke(cli, ["operator", *command.split()], env=environment)
         assert (result.exit_code != 0) == ("Error: " in result.stderr), result.stderr
-        return result.stderr if result.exit_code else result.stdout
+        return str(result.stdout + result.stderr) if result.exit_code else str(result.stdout)
 
     return run
 
@@ -100,7 +104,27 @@ def test_who_stops_it_learns_what_may_still_happen(
         ("bond 1 --ether 99999999", " refused: eth_call: Insufficient funds"),
         ("exit 1 absent.json --ether 1.0000000001", "1000000000100000000 wei is no whole number of gwei"),
         ("unbond 9", "refused: OperatorUnknown(9)"),
+        ("deposit-data --secrets one.txt --out ./one.txt", "--secrets and --out are one file: give two"),
     ],
 )
 def test_what_is_wrong_is_named(operate: Operate, command: str, says: str) -> None:
     assert says in " ".join(operate(command).split())
+
+
+def test_exit_that_fails_midway_says_what_was_asked(operate: Operate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of three batches; without the consensus layer, which says nothing of it."""
+    keys = [bytes([each]) * 48 for each in range(3)]
+    asked: list[bytes] = []
+
+    def ask(_: Operators, __: Sender, ___: int, batch: list[bytes], ____: int) -> None:
+        if asked:
+            raise OperatorError("refused: FeeTooLow()")
+        asked.extend(batch)
+
+    monkeypatch.setattr(operator, "MAX_BATCH", 1)
+    monkeypatch.setattr(operator, "BeaconClient", MagicMock())
+    monkeypatch.setattr(operator, "read_deposit_data", lambda *_: [SimpleNamespace(pubkey=each) for each in keys])
+    monkeypatch.setattr(operator, "read_reasons", lambda *_: dict.fromkeys(keys))
+    monkeypatch.setattr(Operators, "ask", ask)
+    said = operate("exit 1 any.json")
+    assert said == f"0x{keys[0].hex()[:16]}... asked to leave\nError: refused: FeeTooLow()\n"
