@@ -40,7 +40,7 @@ interface ILstBasket is IERC20 {
         uint16 shareCap; // most of the whole, when last looked at, that may be held of it after it came in, bps; steers only
         uint32 cap; // most that may be held of it after it came in, whole ether of value: what it can cost the basket
         bool inputOff; // can only be taken out
-        bool exactTransfers; // its transfers move what they say: not measured. For code that is known and cannot change
+        bool exactTransfers; // its transfers move what they say: not measured. For code that cannot change or is pinned
     }
 
     /// @notice `amountOut` is with the bonus, which {IncentivePaid} before it tells.
@@ -182,8 +182,8 @@ interface ILstBasket is IERC20 {
 
     // --- Reading ---
 
-    /// @notice What {swapExactIn} would pay and how much of it is bonus. Errors: as there, but for those of
-    /// caps, of what is there and of transfers.
+    /// @notice What {swapExactIn} would pay and how much of it is bonus. Errors: of {swapExactIn}, those of
+    /// tokens and rates, and {AmountZero}.
     function quoteExactIn(address tokenIn, address tokenOut, uint256 amountIn)
         external
         view
@@ -257,8 +257,8 @@ interface ILstBasket is IERC20 {
 
     // --- Anyone ---
 
-    /// @notice Look again at what the whole is (low), for the limits on parts of it. Who adds a token looks for that one,
-    /// {removeAll} lowers all limits by what it takes, another `shareCap` scales its own, and in between they stay: a new token's
+    /// @notice Look again at what the whole is (low), for the limits on parts of it. Who adds a token looks for that one (at
+    /// what the others are worth at most), {removeAll} lowers all limits by what it takes, another `shareCap` scales its own, and in between they stay: a new token's
     /// is zero. Who finds one too low calls this first. Errors: {TokenIsSick}.
     function sync() external;
 }

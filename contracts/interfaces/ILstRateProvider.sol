@@ -106,7 +106,7 @@ interface ILstRateProvider {
     /// @notice Errors: {Unhealthy}.
     function requireHealthy() external view;
 
-    /// @notice Last recorded rates and when, and the newest report that was recorded, seconds.
+    /// @notice Last recorded rates and when, and the report that was recorded last, seconds.
     function record() external view returns (uint256 low, uint256 high, uint256 recordedAt, uint256 reportedAt);
     /// @notice Time of the token's newest report as it tells it now, seconds; 0 where it tells none.
     function newestReport() external view returns (uint256);

@@ -32,9 +32,11 @@ from sluice.daemon.sender import FailedError, NotSentError, Sender, WouldRevertE
 from sluice.daemon.service import Service
 from sluice.daemon.settings import Addresses, OneUrl, ServiceSettings
 from sluice.keeper.plans import (
+    HEALTHY,
     MAX_BATCH,
     MIN_ACTIVE,
     MIN_DEPOSIT,
+    SLASHING_PENDING,
     Rate,
     Working,
     is_limit_far,
@@ -45,7 +47,7 @@ from sluice.keeper.plans import (
 from sluice.oracle.layer import MAX_MISSED_SLOTS
 from sluice.oracle.registry import Ours, Registry
 from sluice.oracle.views import DEPOSIT, HEADER, REQUEST, VALIDATOR, Contracts, find_contracts
-from sluice.units import NO_GWEI, SECONDS_PER_DAY, SECONDS_PER_HOUR, Gwei
+from sluice.units import NO_GWEI, SECONDS_PER_HOUR, Gwei
 from sluice.web import shown
 
 RECORD: Final = "(bytes,bytes32,uint64,bool,uint64,uint64,uint64,uint64)"
@@ -119,8 +121,6 @@ class KeeperDaemon:
     _taken_until: int = 0
     _asked_deposits: int = 0
     """Time of the final block when they were."""
-    _renewed: dict[str, int] = field(default_factory=dict)
-    """When the limits of a basket were, last, by this keeper."""
     _refused: bytes = b""
     """Root of the last state that could not be had: the whole of it is not downloaded again each round."""
 
@@ -196,14 +196,18 @@ class KeeperDaemon:
         failed: list[str] = []
         for basket in self.settings.baskets:
             try:
-                for what, to, signature in list(self._chores_of(basket)):
-                    name = to_checksum_address(to)
-                    try:
-                        yield from (f"{said} at {name}" for said in self._send(what, to, signature, []))
-                    except Exception as error:  # noqa: BLE001 - whatever it is, the rest is done
-                        failed.append(f"{what} at {name}: {error or type(error).__name__}")
+                chores = list(self._chores_of(basket))
             except (NodeError, DecodingError) as error:
                 failed.append(f"basket {basket}: {error}")
+                continue
+            for what, to, signature in chores:
+                if self.service.is_ending:
+                    return
+                name = to_checksum_address(to)
+                try:
+                    yield from (f"{said} at {name}" for said in self._send(what, to, signature, []))
+                except Exception as error:  # noqa: BLE001 - whatever it is, the rest is done
+                    failed.append(f"{what} at {name}: {error or type(error).__name__}")
         if failed:
             raise RoundFailedError("; ".join(failed))
 
@@ -216,24 +220,29 @@ class KeeperDaemon:
         is_far = False
         for token in tokens:
             (config,) = self._view(basket, "configOf(address)", [LISTED], [token])
-            _, limit, _ = self._view(basket, "holdingOf(address)", ["uint256"] * 3, [token])
+            _, limit, cut_off_until = self._view(basket, "holdingOf(address)", ["uint256"] * 3, [token])
             provider, most = config[0], config[3]
             try:
-                if provider == vault:
-                    (low,) = self._view(vault, "convertToAssets(uint256)", ["uint256"], [10**18])
-                else:
-                    rate = self._rate(provider)
-                    low = rate.now[0]
-                    if is_news(rate, now):
-                        yield "recorded a rate", provider, "poke()"
+                rate = self._core_rate(basket, vault, now) if provider == vault else self._rate(provider)
             except (NodeError, DecodingError) as error:
                 self.log.warning("no rate", token=to_checksum_address(token), error=str(error))
                 continue
-            is_far |= is_limit_far(limit, total, most, low)
-        # once a day at most: a limit that is not renewed, of a token that is sick or not held, would be far for ever
-        if is_whole and is_far and now >= self._renewed.get(basket, 0) + SECONDS_PER_DAY:
-            self._renewed[basket] = now
+            if is_news(rate, now):
+                yield "recorded a rate", provider, "poke()"
+            # only what would be renewed: a limit that stays as it is would be far for ever
+            if rate.health == HEALTHY and now >= cut_off_until:
+                is_far |= is_limit_far(limit, total, most, rate.now[0])
+        if is_whole and is_far:
             yield "renewed the limits", basket, "sync()"
+
+    def _core_rate(self, basket: str, vault: str, now: int) -> Rate:
+        """slETH's, which needs no record; sick where the basket takes it for sick."""
+        (low,) = self._view(vault, "convertToAssets(uint256)", ["uint256"], [10**18])
+        (pending_until,) = self._view(vault, "slashingPendingUntil()", ["uint256"])
+        (reported,) = self._view(vault, "referenceTime()", ["uint256"])
+        (most,) = self._view(basket, "MAX_RATE_AGE()", ["uint256"])
+        health = HEALTHY if pending_until <= now <= reported + most else SLASHING_PENDING
+        return Rate((low, low + 1), reported, reported, health, (low, low + 1), reported)
 
     def _rate(self, provider: str) -> Rate:
         low, high, recorded, reported = self._view(provider, "record()", ["uint256"] * 4)

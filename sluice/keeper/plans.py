@@ -10,7 +10,7 @@ MIN_DEPOSIT: Final = 10**9
 MIN_ACTIVE: Final = 32 * 10**9
 MAX_STAKE: Final = 2_048 * 10**9
 MAX_BATCH: Final = 16
-HEALTHY, STALE = 0, 10
+HEALTHY, SLASHING_PENDING, STALE = 0, 9, 10
 """Of a rate provider."""
 NEWS: Final = 6 * SECONDS_PER_HOUR
 """A report is worth a transaction that is so much newer: some are told in blocks, and drift with each missed one."""

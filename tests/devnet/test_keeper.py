@@ -216,8 +216,8 @@ def test_rates_of_a_basket_are_recorded_once_a_day(world: World, tmp_path: Path)
     devnet.advance(2 * DAY // SLOT + 1)
     for call in listed:
         protocol.send(protocol.governor, "LstBasket", *call)
-    protocol.send(protocol.stranger, "ExchangeRateStandIn", "mint", protocol.stranger.address, 9 * WEI)
-    protocol.send(protocol.stranger, "ExchangeRateStandIn", "approve", addresses["LstBasket"], 9 * WEI)
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "mint", protocol.stranger.address, 15 * WEI)
+    protocol.send(protocol.stranger, "ExchangeRateStandIn", "approve", addresses["LstBasket"], 15 * WEI)
     protocol.send(protocol.stranger, "LstBasket", "addLiquidity", token, 9 * WEI, 0, protocol.stranger.address)
 
     daemon = keeper(world, tmp_path, account(29), baskets=(addresses["LstBasket"],))
@@ -244,6 +244,14 @@ def test_rates_of_a_basket_are_recorded_once_a_day(world: World, tmp_path: Path)
     wrong = keeper(world, tmp_path / "wrong", account(29), baskets=(token, addresses["LstBasket"]))
     with pytest.raises(RoundFailedError, match=f"recorded a rate .* at {provider}.*basket {token}: "):
         round_of(world, wrong)
+
+    # a limit that is far off and of a token that is sick and not held: it would not be renewed
+    devnet.advance(3 * DAY // SLOT)
+    protocol.send(protocol.stranger, "LstBasket", "addLiquidity", token, 6 * WEI, 0, protocol.stranger.address)
+    assert "limits" not in "; ".join(round_of(world, daemon)), "no report for three days"
+    protocol.report()
+    assert "renewed the limits (" in "; ".join(round_of(world, daemon))
+    assert "limits" not in "; ".join(round_of(world, daemon))
 
 
 def test_slashing_and_leaving_are_proven_by_whoever_sees_them(
