@@ -44,12 +44,12 @@ def node_counts(output: str) -> Counter[str]:
 
 
 def parallel(chosen: list[str]) -> list[str]:
-    """A process more than cores for a whole run, each waits half of its time for its own node; three at most. One for a
-    choice, and where JOBS says so.
+    """Two processes more than cores for a whole run, each waits half of its time for its own node; four at most. One
+    for a choice; JOBS says otherwise.
 
     A file stays in one process: its fixtures of module scope are made once.
     """
-    jobs = int(os.environ.get("JOBS") or (1 if chosen else min(3, (os.cpu_count() or 1) + 1)))
+    jobs = int(os.environ.get("JOBS") or (1 if chosen else min(4, (os.cpu_count() or 1) + 2)))
     return ["-n", str(jobs), "--dist", "loadfile", "--no-loadscope-reorder"] if jobs > 1 else []
 
 

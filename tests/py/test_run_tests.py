@@ -49,12 +49,14 @@ def test_chain_folders_hold_tests_for_ape(tmp_path: Path) -> None:
     assert run_tests.chain_folders(tmp_path) == ["tests/deep", "tests/unit"]
 
 
-def test_whole_runs_take_three_processes_and_choices_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_runs_take_four_processes_and_choices_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOBS", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert run_tests.parallel([]) == ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert run_tests.parallel([]) == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     assert run_tests.parallel(["-k", "queue"]) == []
-    monkeypatch.setenv("JOBS", "4")
-    assert run_tests.parallel(["-k", "queue"]) == ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+    monkeypatch.setenv("JOBS", "2")
+    assert run_tests.parallel(["-k", "queue"]) == ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     monkeypatch.setenv("JOBS", "1")
     assert run_tests.parallel([]) == []
