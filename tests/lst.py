@@ -219,7 +219,3 @@ def assert_healthy(lst: Lst, rate: int) -> None:
     assert lst.provider.healthy() is True
     lst.provider.requireHealthy()
     assert lst.provider.rates() == lst.rates(rate)
-
-
-def accept_all(lst: Lst, governance: Any) -> None:
-    lst.provider.accept(0, 2**256 - 1, sender=governance)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sluice.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Gwei
+from sluice.units import BPS, SECONDS_PER_DAY, SECONDS_PER_HOUR, Gwei
 
 MIN_DEPOSIT: Final = 10**9
 MIN_ACTIVE: Final = 32 * 10**9
@@ -14,8 +14,6 @@ HEALTHY, SLASHING_PENDING, STALE = 0, 9, 10
 """Of a rate provider."""
 NEWS: Final = 6 * SECONDS_PER_HOUR
 """A report is worth a transaction that is so much newer: some are told in blocks, and drift with each missed one."""
-WHOLE: Final = 10_000
-"""bps"""
 NO_LIMIT: Final = 2**104 - 1
 FAR: Final = 20
 """A limit is renewed that is off by more than one part in so many."""
@@ -113,7 +111,7 @@ def is_news(rate: Rate, now: int) -> bool:
 
 def is_limit_far(limit: int, total: int, most: int, low: int) -> bool:
     """Of a token that may be ``most`` bps of a whole of ``total`` wei, at its low rate: limits are wei of the token."""
-    if most == WHOLE or low == 0:
+    if most == BPS or low == 0:
         return False
-    part = min(total * most * 10**18 // (low * WHOLE), NO_LIMIT)
+    part = min(total * most * 10**18 // (low * BPS), NO_LIMIT)
     return abs(part - limit) * FAR > part

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from sluice.chain.node import NodeError
 from sluice.keeper.daemon import KeeperDaemon, KeeperSettings, RoundFailedError
+from sluice.keeper.plans import HEALTHY, SLASHING_PENDING, STALE
 from tests.basket import config
 from tests.devnet.protocol import DAY, ETHER, FRAME, SLOT, WEI, account
 from tests.devnet.staking import Key, look, until
@@ -238,6 +239,7 @@ def test_rates_of_a_basket_are_recorded_once_a_day(world: World, tmp_path: Path)
     assert "would do: recorded a rate" in keeper(world, tmp_path / "dry", None, baskets=daemon.settings.baskets).step()
     protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 9 * WEI)
     assert round_of(world, daemon) == ["nothing is due"]
+    assert (HEALTHY, SLASHING_PENDING, STALE) == (Health.HEALTHY, Health.SLASHING_PENDING, Health.STALE)
     health, *_ = protocol.view("ExchangeRateProvider", "reading")
     assert health == Health.ROSE, "a leap is for people: nobody wrote it down"
     protocol.send(protocol.stranger, "ExchangeRateStandIn", "updateExchangeRate", 1_052 * WEI // 1_000)

@@ -13,7 +13,6 @@ from tests.lst import (
     Foreign,
     Health,
     Lst,
-    accept_all,
     assert_healthy,
     assert_sick,
     pin,
@@ -90,7 +89,7 @@ def test_D11_other_code_of_the_token_makes_it_sick_and_poked_for_good(cbeth, str
     assert tx.events == [cbeth.provider.ProviderSwitchedOff(reason=Health.CODE_CHANGED, implementation=ZERO)]
     set_code(cbeth.token, "0x" + code.hex().removeprefix("0x"))
     assert_sick(cbeth, Health.SWITCHED_OFF)
-    for call in (lambda: cbeth.provider.poke(sender=stranger), lambda: accept_all(cbeth, governance)):
+    for call in (lambda: cbeth.provider.poke(sender=stranger), lambda: record_now(cbeth, governance)):
         with reverts(cbeth.provider.Unhealthy, token=cbeth.token, reason=Health.SWITCHED_OFF):
             call()
 

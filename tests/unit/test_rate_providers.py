@@ -10,7 +10,7 @@ import pytest
 from eth_utils import keccak
 
 from tests.in_process import Process, Reverted
-from tests.lst import LIMITS, Foreign, Health, Lst, accept_all, assert_healthy, assert_sick, pin, record_now
+from tests.lst import LIMITS, Foreign, Health, Lst, assert_healthy, assert_sick, pin, record_now
 from tests.played import Played
 from tests.reverts import reverts
 from tests.small_core import DAY, ETHER, ZERO
@@ -448,7 +448,7 @@ def test_D11_a_jump_that_waits_long_enough_does_not_become_a_rise(process, cbeth
 def test_D11_the_greatest_rate_leaves_what_lies_beside_it(cbeth, governance):
     at, proven = cbeth.provider.record()[2], cbeth.provider.provenAt()
     cbeth.set_rate(2**76 - 1)
-    accept_all(cbeth, governance)
+    record_now(cbeth, governance)
     assert cbeth.provider.record()[:2] == (2**76 - 1, 2**76 - 1)
     assert cbeth.provider.record()[2] >= at
     assert cbeth.provider.provenAt() == proven
@@ -459,7 +459,7 @@ def test_D11_the_greatest_rate_leaves_what_lies_beside_it(cbeth, governance):
 def test_D11_what_is_no_rate_is_none(cbeth, governance, rate):
     cbeth.set_rate(rate)
     assert_sick(cbeth, Health.RATE_INVALID)
-    for call in (lambda: cbeth.provider.poke(sender=governance), lambda: accept_all(cbeth, governance)):
+    for call in (lambda: cbeth.provider.poke(sender=governance), lambda: record_now(cbeth, governance)):
         with reverts(cbeth.provider.Unhealthy, token=cbeth.token, reason=Health.RATE_INVALID):
             call()
 
